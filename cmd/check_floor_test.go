@@ -41,11 +41,11 @@ func TestCheckFloor(t *testing.T) {
 			r := peel(append([]string{"check", "app.tar", "--config", "none"}, strings.Fields(c.args)...)...)
 			for _, has := range c.has {
 				if !strings.Contains(r.out, has) {
-					t.Errorf("without %q", has)
+					t.Errorf("the output lacks %q", has)
 				}
 			}
 			if strings.Contains(r.out, c.not) {
-				t.Errorf("with %q", c.not)
+				t.Errorf("the output contains %q", c.not)
 			}
 			if t.Failed() {
 				t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)

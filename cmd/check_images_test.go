@@ -209,7 +209,7 @@ func TestBaselineIfPresent(t *testing.T) {
 	// If peel can't ask an engine or a registry, the baseline may exist, so the check fails. If
 	// a registry answers that it doesn't exist, the check goes on without it.
 	if r := peel(append(args("app:main"), "--baseline-if-present")...); r.code != 3 {
-		t.Errorf("nothing could be asked: got exit code %d\n%s%s", r.code, r.out, r.err)
+		t.Errorf("no engine or registry: got exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 	testkit.NoEngines(t)
 	t.Setenv("PEEL_OFFLINE", "")

@@ -123,7 +123,7 @@ func FuzzSettings(f *testing.F) {
 			return
 		}
 		if err := s.Check(); err != nil {
-			t.Errorf("%+v was taken: %v", s, err)
+			t.Errorf("%+v was accepted: %v", s, err)
 		}
 		if err := writeSettings(&bytes.Buffer{}, "x", s); err != nil {
 			t.Error(err)

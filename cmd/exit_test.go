@@ -190,7 +190,7 @@ func TestClosedPipe(t *testing.T) {
 	_ = c.Run() // the system may end it with a signal, which is quiet too
 	w.Close()
 	if said.Len() > 0 {
-		t.Errorf("it complains: %q", said.String())
+		t.Errorf("standard error isn't empty: %q", said.String())
 	}
 }
 

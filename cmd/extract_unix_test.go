@@ -293,7 +293,7 @@ func symlinked(t *testing.T, target, name string) {
 func missing(t *testing.T, name string) {
 	t.Helper()
 	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%s is there (%v)", name, err)
+		t.Errorf("%s exists (%v)", name, err)
 	}
 }
 

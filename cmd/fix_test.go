@@ -131,7 +131,7 @@ func TestFixPatch(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, want := fixedIn(t, text, c.file), c.form(fixedFile); got != want {
-				t.Errorf("applied:\n%q\nnot\n%q", got, want)
+				t.Errorf("applying the patch gives\n%q\nwant\n%q", got, want)
 			}
 			write(t, c.file, []byte(c.form(fixableFile)))
 			if err := os.Chmod(c.file, 0o640); err != nil {
@@ -268,7 +268,7 @@ file srv/.wh.id_rsa 0
 	out := unwrapped(r.out)
 	for _, want := range []string{"Secrets in the image", "/srv/id_rsa is named like a secret", "still readable in layer 1", "↳ COPY . /srv", "→ List it in .dockerignore."} {
 		if !strings.Contains(out, want) {
-			t.Errorf("without %q", want)
+			t.Errorf("the output lacks %q", want)
 		}
 	}
 	if t.Failed() {

@@ -320,7 +320,7 @@ func TestHelpOnTerminal(t *testing.T) {
 	}
 	got := shown.Flags().Lookup("choose ID")
 	if got == nil {
-		t.Fatal("--choose has no value's name")
+		t.Fatal("the help of --choose doesn't name its value")
 	}
 	for line := range strings.SplitSeq(got.Usage, "\n") {
 		if len(line) > 80-4-len("--insecure-registry HOST")-2 {

@@ -34,7 +34,7 @@ func TestCopyForPrograms(t *testing.T) {
 		}
 		data, err := os.ReadFile(files[0])
 		if err != nil || int64(len(data)) != v.Size() || told != v.Size() {
-			t.Errorf("%d bytes, %d told, %v", len(data), told, err)
+			t.Errorf("got %d bytes, %d reported, %v", len(data), told, err)
 		}
 		if runtime.GOOS != "windows" {
 			want := os.FileMode(0o600)

@@ -48,7 +48,7 @@ file app/.wh.id_rsa
 			r := peel(append([]string{"check", "app.tar", "-f", form, "--base", "1"}, strings.Fields(more)...)...)
 			all := r.out + r.err
 			if strings.Contains(all, inFile) || strings.Contains(all, inStep) {
-				t.Errorf("%s %s tells a secret:\n%s", form, more, all)
+				t.Errorf("%s %s reveals a secret:\n%s", form, more, all)
 			}
 			if more == "" && !strings.Contains(all, "/app/server.key") {
 				t.Errorf("%s doesn't mention the key:\n%s", form, all)
@@ -157,7 +157,7 @@ file .wh.c
 			t.Errorf("%s: exit code %d: %s", args, r.code, all)
 		}
 		if strings.Contains(all, mark) || strings.Contains(all, token) {
-			t.Errorf("%s tells a secret:\n%s", args, all)
+			t.Errorf("%s reveals a secret:\n%s", args, all)
 		}
 		if args[0] != "check" || args[len(args)-1] != "json" {
 			continue

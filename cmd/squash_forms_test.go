@@ -71,7 +71,7 @@ func TestSquashForms(t *testing.T) {
 			}
 			before, after := analysed(t, file), analysed(t, ref)
 			if n := len(after.Image.Layers); n != 2 {
-				t.Fatalf("%d layers, not 2", n)
+				t.Fatalf("got %d layers, want 2", n)
 			}
 			if before.Image.Layers[0].DiffID != after.Image.Layers[0].DiffID {
 				t.Error("the base layer's diffID changed")

@@ -170,7 +170,7 @@ func TestSquashRandom(t *testing.T) {
 			}
 			got := readPlainly(t, out)
 			if want := len(im.Layers) - (to - from); len(got.Layers) != want {
-				t.Errorf("%d layers, not %d", len(got.Layers), want)
+				t.Errorf("got %d layers, want %d", len(got.Layers), want)
 			}
 			want, have := finalFiles(im), finalFiles(got)
 			for p, w := range want {

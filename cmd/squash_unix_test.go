@@ -73,7 +73,7 @@ func TestSquashInterrupted(t *testing.T) {
 	}
 	for deadline := time.Now().Add(time.Minute); !writes(c.Process.Pid, dir); {
 		if time.Now().After(deadline) || c.ProcessState != nil {
-			t.Fatal("it never wrote: " + said.String())
+			t.Fatal("the program wrote nothing: " + said.String())
 		}
 		time.Sleep(time.Millisecond)
 	}

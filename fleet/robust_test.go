@@ -47,7 +47,7 @@ func sameObjects(t *testing.T, got, want map[string]string) {
 	}
 	for name := range got {
 		if _, ok := want[name]; !ok {
-			t.Errorf("%s: too much", name)
+			t.Errorf("%s shouldn't exist", name)
 		}
 	}
 }

@@ -249,7 +249,7 @@ func TestSummaryMemory(t *testing.T) {
 	}
 	// Each repository has 12 images and takes several hundred bytes.
 	if grown := int64(peak[4000]) - int64(peak[1000]); grown > 3000/12*2000 {
-		t.Errorf("3,000 more images take %d bytes more", grown)
+		t.Errorf("3,000 more images take %d more bytes", grown)
 	}
 }
 

@@ -82,7 +82,7 @@ func TestHostileFleets(t *testing.T) {
 				}
 				got := out.String()
 				if !utf8.ValidString(got) {
-					t.Errorf("%s is no UTF-8", name)
+					t.Errorf("%s isn't valid UTF-8", name)
 				}
 				switch name {
 				case "text":

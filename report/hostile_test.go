@@ -113,7 +113,7 @@ func TestHostileChecks(t *testing.T) {
 			for _, form := range checkForms {
 				got := written(t, form.write, v)
 				if !utf8.ValidString(got) {
-					t.Errorf("%s is no UTF-8", form.name)
+					t.Errorf("%s isn't valid UTF-8", form.name)
 				}
 				switch form.name {
 				case "text":

@@ -59,7 +59,7 @@ func TestChips(t *testing.T) {
 						}
 					}
 					if top := m.top().(chipper); !narrow && len(top.chips()) > 0 && how != "backspace" {
-						t.Errorf("left: %v", top.chips()[0].text)
+						t.Errorf("chip %q is left", top.chips()[0].text)
 					}
 				})
 			}

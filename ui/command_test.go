@@ -27,7 +27,7 @@ func TestShellLine(t *testing.T) {
 		line := `printf '%s\0' ` + shellLine(hostileWords)
 		for _, r := range line {
 			if r < ' ' || r == 0x7f || r == '\u202e' {
-				t.Errorf("%q is in the line", r)
+				t.Errorf("the line contains %q", r)
 			}
 		}
 		args := []string{path, "-c", line}

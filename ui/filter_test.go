@@ -143,7 +143,7 @@ func TestTheLastFilterWins(t *testing.T) {
 	slices.Reverse(cmds)
 	settle(m, cmds...)
 	if got := shownPaths(m); got != "/etc/nginx /etc/nginx/nginx.conf" {
-		t.Errorf("rows of %s", got)
+		t.Errorf("got rows of %s", got)
 	}
 	if m.explorer.files.busy || m.explorer.files.shown != m.explorer.files.seq {
 		t.Errorf("request %d is shown, want %d", m.explorer.files.shown, m.explorer.files.seq)

@@ -130,7 +130,7 @@ func TestFixSections(t *testing.T) {
 		f := &p.work.findings[r.finding]
 		sum[r.section] += f.Bytes
 		if (r.section == wastedSection) != (f.Rule == analyze.RuleWaste) {
-			t.Errorf("%s stands in %q", f.ID, sectionTexts[r.section].title)
+			t.Errorf("%s is listed under %q", f.ID, sectionTexts[r.section].title)
 		}
 	}
 	if sum[wastedSection] != p.a.Totals.Wasted || sum[visibleSection] != 200_000 {

@@ -113,7 +113,7 @@ func TestFlatSearch(t *testing.T) {
 		}
 	}
 	if len(want) < 3 {
-		t.Fatalf("only %q", want)
+		t.Fatalf("too few matches: %q", want)
 	}
 	for i := range 2 * len(want) {
 		if got := m.explorer.selectedPath(); got != want[i%len(want)] {

@@ -148,7 +148,7 @@ func TestArrangeEverySize(t *testing.T) {
 						continue
 					}
 					if r.x < 1 || r.y < 2 || r.x+r.w > w-1 || r.y+r.h > h-2 {
-						t.Fatalf("%dx%d: pane %d lies at %+v", w, h, p, r)
+						t.Fatalf("%dx%d: pane %d is at %+v", w, h, p, r)
 					}
 					for q, o := range l.panes[:p] {
 						if !o.empty() && r.x < o.x+o.w && o.x < r.x+r.w && r.y < o.y+o.h && o.y < r.y+r.h {

@@ -124,7 +124,7 @@ func TestLeftBeforeItBegan(t *testing.T) {
 	late := left.bind(func() tea.Msg { return heldMsg{&gate{}} })
 	_, back := m.Update(keyOf("esc"))
 	if ctx.Err() == nil {
-		t.Error("its context isn't cancelled")
+		t.Error("the context of the image that was left isn't cancelled")
 	}
 	settle(m, cmd, back)
 	select {
@@ -138,7 +138,7 @@ func TestLeftBeforeItBegan(t *testing.T) {
 		t.Error(err)
 	}
 	if held := msg.(sessionMsg).msg.(heldMsg).g; !held.shut {
-		t.Error("the resource in its onRows isn't released")
+		t.Error("the resource in its message isn't released")
 	}
 	rowWith(t, m, "Images")
 }

@@ -163,7 +163,7 @@ func TestRoles(t *testing.T) {
 			content := m.View().Content
 			for _, want := range []string{"38;2;1;2;3", "94m", "48;5;93"} {
 				if strings.Contains(content, want) != tt.has {
-					t.Errorf("%q is there: %v", want, !tt.has)
+					t.Errorf("the screen contains %q: %v, want %v", want, !tt.has, tt.has)
 				}
 			}
 			intact(t, m)

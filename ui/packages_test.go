@@ -35,7 +35,7 @@ func TestPackageShowsItsFiles(t *testing.T) {
 				}
 				v := m.explorer.files.view
 				if n, _ := v.Matched(); n == 0 {
-					t.Errorf("no files:\n%s", strings.Join(screen(m), "\n"))
+					t.Errorf("no files are shown:\n%s", strings.Join(screen(m), "\n"))
 				}
 				if x.Name != "" {
 					if got, want := v.Bytes(analyze.Root)-x.Shared, visibleAfter(x, v.Spec().At, p.a); got != want {

@@ -305,7 +305,7 @@ func TestPairFails(t *testing.T) {
 		})
 		m.timer = nothingLater
 		if quit := settle(m, m.Init()); !quit || m.err == nil || !strings.Contains(m.err.Error(), "cannot open docker://broken") {
-			t.Errorf("ends: %v, with %v", quit, m.err)
+			t.Errorf("the program ends: %v, with error %v", quit, m.err)
 		}
 	})
 }

@@ -90,7 +90,7 @@ func TestPreviewIsGivenUp(t *testing.T) {
 	}
 	press(m, "L p down down down down")
 	if len(rests) < 2 {
-		t.Fatalf("%d rests", len(rests))
+		t.Fatalf("the cursor rested %d times, want at least 2", len(rests))
 	}
 	send(m, rests[0])
 	if p := &m.explorer.preview; len(p.rows) > 0 || p.stop != nil {

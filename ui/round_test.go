@@ -66,7 +66,7 @@ func TestBackToTheImageBefore(t *testing.T) {
 	press(m, "3")
 	press(m, "ctrl+p j enter 3 backspace")
 	if m.a != s.images["docker://odd"] || m.view != filesView {
-		t.Fatal("back in the same image first")
+		t.Fatal("the first step back doesn't stay in the image")
 	}
 	press(m, "backspace")
 	if m.a != s.images["docker://app"] || m.view != 2 {

@@ -180,7 +180,7 @@ func TestRowListMatchesPlainRows(t *testing.T) {
 // in advance, and in those with more children than are kept sorted.
 func TestRowListOfLargeDirectories(t *testing.T) {
 	if testing.Short() {
-		t.Skip("of 150,000 files")
+		t.Skip("lists 150,000 files")
 	}
 	var s strings.Builder
 	s.WriteString("-- layer --\n")

@@ -43,7 +43,7 @@ func unsettled(t *testing.T) (*model, tea.Cmd, context.CancelFunc) {
 	m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
 	msg, ok := m.loadCmd()().(loadedMsg)
 	if !ok || msg.err != nil {
-		t.Fatalf("loading brings %+v", msg)
+		t.Fatalf("loading returned %+v", msg)
 	}
 	_, cmd := m.Update(msg)
 	if cmd == nil {
