@@ -76,6 +76,6 @@ func TestBaselineOfAnotherBase(t *testing.T) {
 	inFolder(t, "docker-25", story+"-- layer --\nfile more 10\n")
 	write(t, "old.tar", []byte(before))
 	if g := growthOf(t, s, peel("check", "app.tar", "-f", "json", "--baseline", "old.tar", "--base", "6")).Growth; len(g.Layers) != 6 {
-		t.Errorf("%+v", g)
+		t.Errorf("got %d layers, want 6: %+v", len(g.Layers), g)
 	}
 }

@@ -242,7 +242,7 @@ func TestFixHostile(t *testing.T) {
 		"chmod 600 /srv/model.bin", `chmod 600\n--- a/Dockerfile\n+++ b/x\x1b[31m`).Replace(strings.ReplaceAll(fixable, "srv/\"", "srv/")))
 	out := must(t, "fix", "app.tar", "--base", "1", "--dockerfile", "none")
 	if strings.Contains(out, "\n--- ") || strings.ContainsRune(out, '\x1b') {
-		t.Errorf("%q", out)
+		t.Errorf("the output contains the start of a patch or an escape: %q", out)
 	}
 }
 

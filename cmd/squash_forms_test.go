@@ -83,7 +83,7 @@ func TestSquashForms(t *testing.T) {
 				t.Error("the base layer's blob changed")
 			}
 			if n := strings.Count(must(t, "ls", ref, "-R", "/"), "\n"); n != strings.Count(must(t, "ls", file, "-R", "/"), "\n") {
-				t.Errorf("%d paths", n)
+				t.Errorf("got %d paths, which differs from the original", n)
 			}
 			if must(t, "cat", file, "/sparse") != must(t, "cat", ref, "/sparse") {
 				t.Error("the sparse file's content differs")

@@ -145,7 +145,7 @@ func TestFind(t *testing.T) {
 				t.Errorf("found %q, want %q", got, c.want)
 			}
 			if (result.Images > 0) != (len(c.want) > 0) {
-				t.Errorf("%+v", result)
+				t.Errorf("got %d images for %d matches", result.Images, len(c.want))
 			}
 		})
 	}
@@ -283,7 +283,7 @@ func TestFindErrors(t *testing.T) {
 	}
 	mine := errors.New("mine")
 	if _, err := fleet.Find(t.Context(), s, "", g, func(*fleet.FoundImage) error { return mine }); !errors.Is(err, mine) {
-		t.Errorf("%v", err)
+		t.Errorf("got error %v, want %v", err, mine)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

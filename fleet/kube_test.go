@@ -136,7 +136,7 @@ func readKube(t *testing.T, k *Kube) (docs []readObject) {
 		switch err := loader.Load(&doc); {
 		case errors.Is(err, io.EOF):
 			if len(docs) != 4 {
-				t.Fatalf("%d objects", len(docs))
+				t.Fatalf("got %d objects, want 4", len(docs))
 			}
 			return docs
 		case err != nil:

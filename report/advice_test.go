@@ -48,10 +48,10 @@ func TestStepLines(t *testing.T) {
 		t.Errorf("in Markdown: %s", got)
 	}
 	if got := stepLines("RUN x\x1b[1m"); len(got) != 1 || strings.Contains(got[0], "\x1b") {
-		t.Errorf("%q", got)
+		t.Errorf("got %q, want one line without escapes", got)
 	}
 	if got := stepLines(strings.Repeat("a\n", 100)); len(got) != 13 {
-		t.Errorf("%d lines", len(got))
+		t.Errorf("got %d lines, want 13", len(got))
 	}
 }
 
@@ -76,9 +76,9 @@ func TestHTMLCommand(t *testing.T) {
 		})
 	}
 	if c := newHTMLCommand(strings.Repeat("a b\n", 1000), htmlCommandRunes); len(c) != htmlCommandLines+1 || c[htmlCommandLines][0] != "…" {
-		t.Errorf("%d lines", len(c))
+		t.Errorf("got %d lines, want %d and a last one that begins with …", len(c), htmlCommandLines)
 	}
 	if c := newHTMLCommand(strings.Repeat("a ", 900), htmlCommandRunes); len(c[0]) != htmlCommandWords {
-		t.Errorf("%d words", len(c[0]))
+		t.Errorf("got %d words, want %d", len(c[0]), htmlCommandWords)
 	}
 }

@@ -338,6 +338,6 @@ func TestHTMLPageErrors(t *testing.T) {
 		}
 	}
 	if err := DiffHTML(broken{}, comparison(t, faulty, compared)); !errors.Is(err, errBroken) {
-		t.Errorf("%v", err)
+		t.Errorf("got error %v, want %v", err, errBroken)
 	}
 }

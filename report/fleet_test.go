@@ -112,7 +112,7 @@ func TestHostileFleets(t *testing.T) {
 			printable(t, out.String())
 			noOrders(t, out.String())
 			if n := strings.Count(out.String(), "\n"); n != 3 {
-				t.Errorf("%d lines", n)
+				t.Errorf("got %d lines, want 3", n)
 			}
 		})
 	}
@@ -168,7 +168,7 @@ func TestFleetHTMLBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out.Len() > 2_000_000 {
-		t.Errorf("%d bytes", out.Len())
+		t.Errorf("got %d bytes, want at most 2000000", out.Len())
 	}
 	if !strings.Contains(out.String(), "3,000 more") {
 		t.Error("the page doesn't say what it leaves out")

@@ -469,7 +469,7 @@ func TestManyFindings(t *testing.T) {
 		noOrders(t, whole.String())
 		sarif := written(t, CheckSARIF, v)
 		if n := strings.Count(sarif, `"ruleIndex":`); n != resultsShown {
-			t.Errorf("%d results", n)
+			t.Errorf("got %d results, want %d", n, resultsShown)
 		}
 		if want := "findings are left out, the least of them"; !strings.Contains(sarif, want) {
 			t.Errorf("output lacks %q", want)

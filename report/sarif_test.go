@@ -49,7 +49,7 @@ func ingested(t *testing.T, text string) {
 	}
 	runs := list(doc["runs"])
 	if len(runs) == 0 || len(runs) > githubRuns {
-		t.Errorf("%d runs", len(runs))
+		t.Errorf("got %d runs, want 1 to %d", len(runs), githubRuns)
 	}
 	for _, r := range runs {
 		run := r.(map[string]any)
@@ -57,7 +57,7 @@ func ingested(t *testing.T, text string) {
 		required(t, "the driver", driver, "name")
 		rules := list(driver["rules"])
 		if driver["rules"] == nil || len(rules) > githubRules {
-			t.Errorf("%d rules", len(rules))
+			t.Errorf("got %d rules, want a list of at most %d", len(rules), githubRules)
 		}
 		ids := map[string]bool{}
 		for _, rule := range rules {
@@ -70,7 +70,7 @@ func ingested(t *testing.T, text string) {
 		}
 		results := list(run["results"])
 		if run["results"] == nil || len(results) > min(githubResults, githubShown) {
-			t.Errorf("%d results", len(results))
+			t.Errorf("got %d results, want a list of at most %d", len(results), min(githubResults, githubShown))
 		}
 		seen := map[string]bool{}
 		for _, result := range results {
@@ -89,7 +89,7 @@ func ingestedRule(t *testing.T, rule map[string]any) {
 	}
 	properties := rule["properties"].(map[string]any)
 	if tags := list(properties["tags"]); len(tags) > githubTags {
-		t.Errorf("%d tags", len(tags))
+		t.Errorf("got %d tags, want at most %d", len(tags), githubTags)
 	}
 	oneOf(t, properties["precision"], "very-high", "high", "medium", "low")
 	oneOf(t, properties["problem.severity"], "error", "warning", "recommendation")
@@ -113,7 +113,7 @@ func ingestedResult(t *testing.T, result map[string]any, rules []any, seen map[s
 	}
 	locations := list(result["locations"])
 	if len(locations) == 0 || len(locations) > githubLocations {
-		t.Errorf("%d locations", len(locations))
+		t.Errorf("got %d locations, want 1 to %d", len(locations), githubLocations)
 	}
 	for _, l := range locations {
 		place := l.(map[string]any)["physicalLocation"].(map[string]any)

@@ -66,7 +66,7 @@ func TestBranchesKey(t *testing.T) {
 		m := start(t, open(t, "app"), size[0], size[1])
 		press(m, "s s s enter G b") // sort by name first
 		if m.explorer.files.cursor != 0 || m.explorer.files.by != bySize {
-			t.Errorf("%v: row %d by %s", size, m.explorer.files.cursor, m.explorer.files.by)
+			t.Errorf("%v: got cursor on row %d, sorted by %s", size, m.explorer.files.cursor, m.explorer.files.by)
 		}
 		rowWith(t, m, "▾ usr")
 		press(m, "C")

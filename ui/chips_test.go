@@ -106,7 +106,7 @@ func TestChipsMoveNothing(t *testing.T) {
 	press(m, "S S space k")
 	after := screen(m)[3:6]
 	if before[0][:20] != after[0][:20] || strings.Contains(after[0], "×") {
-		t.Errorf("%s\n%s", before, after)
+		t.Errorf("the rows moved, or chips are left:\n%s\nbefore:\n%s", after, before)
 	}
 }
 
@@ -124,7 +124,7 @@ func TestFitChips(t *testing.T) {
 		}
 		shown, more := lk.fitChips(chips, tt.w)
 		if len(shown)+more != tt.n {
-			t.Errorf("%d on %d: %d and %d", tt.n, tt.w, len(shown), more)
+			t.Errorf("%d chips on %d columns: got %d shown and %d more", tt.n, tt.w, len(shown), more)
 		}
 		for i, c := range shown {
 			if c.at+c.w > tt.w || i > 0 && c.at <= shown[i-1].at+shown[i-1].w-1 {
@@ -132,7 +132,7 @@ func TestFitChips(t *testing.T) {
 			}
 		}
 		if len(shown) < tt.shown {
-			t.Errorf("%d on %d: %d shown", tt.n, tt.w, len(shown))
+			t.Errorf("%d chips on %d columns: got %d shown, want at least %d", tt.n, tt.w, len(shown), tt.shown)
 		}
 	}
 }
@@ -146,7 +146,7 @@ func TestTitleClicks(t *testing.T) {
 	press(m, "esc")
 	clickOn(t, m, 1, "Files after")
 	if m.explorer.mode != analyze.Alone {
-		t.Errorf("mode %d", m.explorer.mode)
+		t.Errorf("got mode %d, want %d", m.explorer.mode, analyze.Alone)
 	}
 	p := picking(t, &fakeShop{sources: someImages(), images: map[string]*analyze.Analysis{}}, 80, 24)
 	clickOn(t, p, 1, "by age")

@@ -86,7 +86,7 @@ func TestCopyCommand(t *testing.T) {
 					got = m.notice.text
 				}
 				if got != tt.want && (strings.HasPrefix(tt.want, "peel") || !strings.HasPrefix(got, tt.want)) {
-					t.Errorf("%s\nwant %s", got, tt.want)
+					t.Errorf("got %s\nwant %s", got, tt.want)
 				}
 			})
 		}
@@ -102,11 +102,11 @@ func TestForward(t *testing.T) {
 		views := func() viewID { return m.view }
 		press(m, "backspace backspace")
 		if views() != 2 {
-			t.Errorf("back: view %d", views())
+			t.Errorf("back: got view %d, want 2", views())
 		}
 		press(m, "ctrl+y")
 		if views() != 1 {
-			t.Errorf("forward: view %d", views())
+			t.Errorf("forward: got view %d, want 1", views())
 		}
 		press(m, "alt+right")
 		if views() != 0 {

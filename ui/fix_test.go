@@ -134,7 +134,7 @@ func TestFixSections(t *testing.T) {
 		}
 	}
 	if sum[wastedSection] != p.a.Totals.Wasted || sum[visibleSection] != 200_000 {
-		t.Errorf("%d wasted, %d visible", sum[wastedSection], sum[visibleSection])
+		t.Errorf("got %d wasted and %d visible bytes, want %d and 200000", sum[wastedSection], sum[visibleSection], p.a.Totals.Wasted)
 	}
 }
 

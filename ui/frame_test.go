@@ -161,7 +161,7 @@ func intact(t *testing.T, m *model) {
 	}
 	plain := stripColours(content)
 	if i := strings.IndexFunc(plain, func(r rune) bool { return r != '\n' && r < ' ' || r == 0x7f || r == '\u202e' }); i >= 0 {
-		t.Fatalf("%q on the screen, at %q", plain[i], plain[i:min(i+20, len(plain))])
+		t.Fatalf("the screen contains %q, at %q", plain[i], plain[i:min(i+20, len(plain))])
 	}
 	if d, ok := m.top().(*differences); ok && !m.areas.tooSmall {
 		for name, l := range map[string]list{"layers": d.layers, "tree": d.tree} {

@@ -49,7 +49,7 @@ func TestHeadClicks(t *testing.T) {
 		m := start(t, open(t, "app"), 120, 40)
 		clickOn(t, m, 0, tt.text)
 		if m.view != tt.want || len(m.over) > 0 {
-			t.Errorf("%s: view %d", tt.text, m.view)
+			t.Errorf("%s: got view %d, want %d", tt.text, m.view, tt.want)
 		}
 	}
 	m := start(t, open(t, "app"), 120, 40)

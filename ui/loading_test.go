@@ -96,7 +96,7 @@ func TestLoading(t *testing.T) {
 			}
 			for _, not := range tt.not {
 				if strings.Contains(screen, not) || strings.ContainsAny(not, "\x1b") && strings.Contains(raw, not) {
-					t.Errorf("%q on\n%s", not, screen)
+					t.Errorf("the screen contains %q:\n%s", not, screen)
 				}
 			}
 		})

@@ -249,7 +249,7 @@ func TestThemes(t *testing.T) {
 			}
 			for _, s := range tt.not {
 				if strings.Contains(content, s) {
-					t.Errorf("%q on the screen", s)
+					t.Errorf("the screen contains %q", s)
 				}
 			}
 		})

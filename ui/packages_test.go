@@ -48,7 +48,7 @@ func TestPackageShowsItsFiles(t *testing.T) {
 				}
 				press(m, "backspace")
 				if got, _ := p.current(); m.view == filesView || got != x {
-					t.Errorf("back in view %d", m.view)
+					t.Errorf("backspace leads to view %d, or to another package", m.view)
 				}
 			})
 		}
@@ -126,6 +126,6 @@ func TestPackagesWait(t *testing.T) {
 	}
 	press(m, fmt.Sprint(len(views))+" j")
 	if p := packagesOf(m); p.rows == nil || p.busy || p.cursor != 1 {
-		t.Errorf("%+v", p.list)
+		t.Errorf("the packages weren't computed, or the key had no effect: %+v", p.list)
 	}
 }

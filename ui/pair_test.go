@@ -218,7 +218,7 @@ func TestPairKeys(t *testing.T) {
 					}
 				}
 				if tt.not != "" && strings.Contains(all, tt.not) {
-					t.Errorf("%q on\n%s", tt.not, all)
+					t.Errorf("the screen contains %q:\n%s", tt.not, all)
 				}
 			})
 		}
@@ -359,7 +359,7 @@ func TestPairCancels(t *testing.T) {
 	})
 	m.timer = nothingLater
 	if settle(m, m.Init()); !errors.Is(m.err, failure) {
-		t.Errorf("ends with %v", m.err)
+		t.Errorf("the program ended with %v, want %v", m.err, failure)
 	}
 }
 

@@ -30,7 +30,7 @@ func TestPanicRestoresTheTerminal(t *testing.T) {
 		}},
 	})
 	if !errors.Is(err, tea.ErrProgramPanic) && !strings.Contains(err.Error(), "panic") {
-		t.Errorf("ended with %v", err)
+		t.Errorf("the program ended with %v, want a panic", err)
 	}
 	const altScreen, mouse, cursor = "\x1b[?1049", "\x1b[?1002", "\x1b[?25"
 	for _, mode := range []string{altScreen, mouse, cursor} {

@@ -121,7 +121,7 @@ func TestPreviewReadsNothingAgain(t *testing.T) {
 	restless(m)
 	press(m, "L p")
 	if got := previewText(m); !strings.Contains(got, "no preview: it needs") {
-		t.Errorf("it shows %q", got)
+		t.Errorf("the preview shows %q", got)
 	}
 }
 

@@ -216,6 +216,6 @@ func TestRowListOfLargeDirectories(t *testing.T) {
 		t.Errorf("%d children are in memory", list.held)
 	}
 	if i := list.find(want[100].node); i != 100 {
-		t.Errorf("row 100 is found at %d", i)
+		t.Errorf("the node of row 100 is found in row %d", i)
 	}
 }

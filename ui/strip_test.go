@@ -45,7 +45,7 @@ func TestStrip(t *testing.T) {
 				got.WriteByte(byte('A' + k))
 			}
 			if got.String() != tt.row {
-				t.Errorf("layers %q, want %q", got.String(), tt.row)
+				t.Errorf("got layers %q, want %q", got.String(), tt.row)
 			}
 			if s.selected < s.first || s.selected >= s.first+s.n {
 				t.Errorf("the selected layer is out of sight")

@@ -66,7 +66,7 @@ func TestHide(t *testing.T) {
 		for _, p := range listed() {
 			n, _ := m.a.Tree.Lookup(p[strings.IndexByte(p, ' ')+1:])
 			if v, _ := f.view.Version(n); v.Layer() != f.spec.At {
-				t.Errorf("%v: %s belongs to layer %d", size, p, v.Layer())
+				t.Errorf("%v: %s has the version of layer %d, want %d", size, p, v.Layer(), f.spec.At)
 			}
 		}
 		intact(t, m)

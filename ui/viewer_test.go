@@ -221,7 +221,7 @@ func TestDoubleClickViews(t *testing.T) {
 func TestLexers(t *testing.T) {
 	files, err := lexerFiles.ReadDir("lexers")
 	if err != nil || len(files) != len(lexers().Lexers) {
-		t.Errorf("%d of %d lexers, %v", len(lexers().Lexers), len(files), err)
+		t.Errorf("loaded %d of %d lexers, %v", len(lexers().Lexers), len(files), err)
 	}
 	for _, l := range lexers().Lexers {
 		if _, err := l.Tokenise(nil, "a = 1 # b\n"); err != nil {
@@ -313,7 +313,7 @@ func TestViewerLongLine(t *testing.T) {
 	p, cmd := viewing(t, m, c, "one.json")
 	settle(m, cmd)
 	if p.index.lines() != 1 || p.index.at.row < c.size/maxPiece {
-		t.Errorf("%d lines, %d rows", p.index.lines(), p.index.at.row)
+		t.Errorf("got %d lines and %d rows, want 1 and at least %d", p.index.lines(), p.index.at.row, c.size/maxPiece)
 	}
 	for _, keys := range []string{"G", "w", "k", "w", "g", "/ ! enter", "t", "G", "t"} {
 		press(m, keys)

@@ -20,17 +20,17 @@ func TestZoom(t *testing.T) {
 			intact(t, m)
 			area := m.areas.body.inside()
 			if got := m.explorer.layout.panes[filesPane]; got != area || m.explorer.layout.count != 1 {
-				t.Errorf("%v: the files have %+v of %+v", size, got, area)
+				t.Errorf("%v: the files pane takes %+v of %+v", size, got, area)
 			}
 			press(m, "tab")
 			intact(t, m)
 			if got := m.explorer.layout.panes[historyPane]; got != area {
-				t.Errorf("%v: the history has %+v of %+v", size, got, area)
+				t.Errorf("%v: the history pane takes %+v of %+v", size, got, area)
 			}
 			press(m, "tab")
 			intact(t, m)
 			if got := m.explorer.layout.panes[layersPane]; got != area {
-				t.Errorf("%v: the layers have %+v of %+v", size, got, area)
+				t.Errorf("%v: the layers pane takes %+v of %+v", size, got, area)
 			}
 			press(m, "tab "+back)
 			intact(t, m)
