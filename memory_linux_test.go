@@ -51,6 +51,7 @@ func TestMemoryLimits(t *testing.T) {
 // TestMemoryWindows checks that a decoder's window that doesn't fit into the address space is
 // an error before it is allocated.
 func TestMemoryWindows(t *testing.T) {
+	testkit.Long(t, "its limits fit the program, not the test binary that -short runs instead")
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	sample, err := os.ReadFile(filepath.Join("testdata", "sample.tar"))

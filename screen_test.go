@@ -16,13 +16,24 @@ import (
 	"github.com/peelhq/peel/internal/testkit"
 )
 
-// built compiles the program when the first test needs it.
+// programName is the file name of the program.
+const programName = "peel"
+
+// built compiles the program when the first test needs it. With -short the program is this test
+// binary under another name: linking takes longer than most tests.
 var built = sync.OnceValues(func() (program string, err error) {
 	dir, err := os.MkdirTemp("", "peel-test-")
 	if err != nil {
 		return "", err
 	}
-	program = filepath.Join(dir, "peel")
+	program = filepath.Join(dir, programName)
+	if testing.Short() {
+		self, err := os.Executable()
+		if err == nil {
+			err = os.Symlink(self, program)
+		}
+		return program, err
+	}
 	compile := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, ".") // as for a release
 	compile.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := compile.CombinedOutput(); err != nil {
@@ -46,6 +57,9 @@ func build(t *testing.T) string {
 var unused = func() {}
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == programName {
+		main()
+	}
 	if os.Getenv(noisy) != "" {
 		os.Exit(runNoisy(os.Args[1:]))
 	}
