@@ -36,7 +36,7 @@ func pushed(t *testing.T, reg *fakeregistry.Registry, repo, tag, text string) st
 // TestBaseCurrent checks that the tag of the base image is compared with the image's lowest
 // layers, and that the rule is unchecked if peel may not or can't ask the registry.
 func TestBaseCurrent(t *testing.T) {
-	testkit.NoEngines(t)
+	noEngines(t)
 	t.Setenv("PEEL_OFFLINE", "")
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	reg := fakeregistry.New(t)
@@ -114,7 +114,7 @@ func TestBaseCurrent(t *testing.T) {
 // TestHostileLabel checks that no command contacts the registry that an image's label names as
 // its base's, so that it can't learn that someone reads the image.
 func TestHostileLabel(t *testing.T) {
-	testkit.NoEngines(t)
+	noEngines(t)
 	t.Setenv("PEEL_OFFLINE", "")
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	reg := fakeregistry.New(t)

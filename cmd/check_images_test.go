@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/peelhq/peel/internal/fakeregistry"
-	"github.com/peelhq/peel/internal/testkit"
 )
 
 // inImages is like inFolder, with the story as two images and with extra files.
@@ -211,7 +210,7 @@ func TestBaselineIfPresent(t *testing.T) {
 	if r := peel(append(args("app:main"), "--baseline-if-present")...); r.code != 3 {
 		t.Errorf("no engine or registry: got exit code %d\n%s%s", r.code, r.out, r.err)
 	}
-	testkit.NoEngines(t)
+	noEngines(t)
 	t.Setenv("PEEL_OFFLINE", "")
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	reg := fakeregistry.New(t)

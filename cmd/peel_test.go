@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,7 +41,7 @@ func withCache(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	env := map[string]string{"XDG_CACHE_HOME": dir, "PEEL_OFFLINE": "1"} // registries have their own tests
 	if testing.Short() {                                                 // each report asks the machine's engines for base images
-		env["DOCKER_HOST"], env["CONTAINER_HOST"], env["CONTAINERD_ADDRESS"] = "unix:///no/such.sock", "unix:///no/such.sock", "/no/such.sock"
+		maps.Copy(env, noSockets)
 	}
 	for name, value := range env {
 		if err := os.Setenv(name, value); err != nil {
@@ -201,3 +202,18 @@ func eachTarFile(t *testing.T, archive string, fn func(name string, content []by
 		fn(h.Name, content)
 	}
 }
+
+// noEngines is testkit.NoEngines. With -short it keeps this machine's engines out as well, which
+// would be asked for base images.
+func noEngines(t *testing.T) {
+	t.Helper()
+	testkit.NoEngines(t)
+	if testing.Short() {
+		for name, value := range noSockets {
+			t.Setenv(name, value)
+		}
+	}
+}
+
+// noSockets sets engines to sockets that don't exist.
+var noSockets = map[string]string{"DOCKER_HOST": "unix:///no/such.sock", "CONTAINER_HOST": "unix:///no/such.sock", "CONTAINERD_ADDRESS": "/no/such.sock"}

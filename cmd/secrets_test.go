@@ -34,7 +34,7 @@ func tellsNoSecret(t *testing.T, args ...string) {
 
 // TestNoSecretsOfArguments checks references on the command line that hold a password.
 func TestNoSecretsOfArguments(t *testing.T) {
-	testkit.NoEngines(t)
+	noEngines(t)
 	inFolder(t, "docker-25", story)
 	for _, name := range testkit.Sample([]string{
 		"https://user:" + secret + "@host/x", "https://" + secret + "@host/x", "ssh://me:" + secret + "@host", "user:" + secret + "@host/x",

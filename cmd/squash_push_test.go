@@ -11,13 +11,12 @@ import (
 	"testing"
 
 	"github.com/peelhq/peel/internal/fakeregistry"
-	"github.com/peelhq/peel/internal/testkit"
 )
 
 // TestSquashPush checks that a squashed image is pushed completely or not at all, and replaces
 // nothing unless you ask for it.
 func TestSquashPush(t *testing.T) {
-	testkit.NoEngines(t)
+	noEngines(t)
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	t.Setenv("PEEL_OFFLINE", "")
@@ -90,7 +89,7 @@ func TestSquashPush(t *testing.T) {
 // TestSquashPushCredentials checks that pushing uses the credentials for reading, and that no
 // message contains them.
 func TestSquashPushCredentials(t *testing.T) {
-	testkit.NoEngines(t)
+	noEngines(t)
 	t.Setenv("PEEL_OFFLINE", "")
 	reg := fakeregistry.New(t)
 	guard := func(w http.ResponseWriter, r *http.Request, _ int) bool {
