@@ -68,7 +68,7 @@ func TestMain(m *testing.M) {
 	}
 	testkit.Hurry()
 	if testing.Short() { // the program asks the machine's engines for base images
-		for name, value := range map[string]string{"DOCKER_HOST": "unix:///no/such.sock", "CONTAINER_HOST": "unix:///no/such.sock", "CONTAINERD_ADDRESS": "/no/such.sock"} {
+		for name, value := range testkit.Unreachable {
 			if err := os.Setenv(name, value); err != nil {
 				panic(err)
 			}

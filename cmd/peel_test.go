@@ -41,7 +41,7 @@ func withCache(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	env := map[string]string{"XDG_CACHE_HOME": dir, "PEEL_OFFLINE": "1"} // registries have their own tests
 	if testing.Short() {                                                 // each report asks the machine's engines for base images
-		maps.Copy(env, noSockets)
+		maps.Copy(env, testkit.Unreachable)
 	}
 	for name, value := range env {
 		if err := os.Setenv(name, value); err != nil {
@@ -209,11 +209,8 @@ func noEngines(t *testing.T) {
 	t.Helper()
 	testkit.NoEngines(t)
 	if testing.Short() {
-		for name, value := range noSockets {
+		for name, value := range testkit.Unreachable {
 			t.Setenv(name, value)
 		}
 	}
 }
-
-// noSockets sets engines to sockets that don't exist.
-var noSockets = map[string]string{"DOCKER_HOST": "unix:///no/such.sock", "CONTAINER_HOST": "unix:///no/such.sock", "CONTAINERD_ADDRESS": "/no/such.sock"}

@@ -159,6 +159,9 @@ func UnixServer(t *testing.T, h http.Handler) string {
 	return path
 }
 
+// Unreachable holds environment variables that name engines at sockets that don't exist.
+var Unreachable = map[string]string{"DOCKER_HOST": "unix:///no/such.sock", "CONTAINER_HOST": "unix:///no/such.sock", "CONTAINERD_ADDRESS": "/no/such.sock"}
+
 // NoEngines sets up an environment that names no engine, and returns its home directory.
 func NoEngines(t *testing.T) string {
 	t.Helper()
