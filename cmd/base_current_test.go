@@ -83,7 +83,7 @@ func TestBaseCurrent(t *testing.T) {
 
 		// A label names a host that the user didn't, so it isn't asked.
 		{"a label of a file", labelled, "", "", 0, reg.Host() + ": not asked, because only the image names it", false},
-		{"the Dockerfile beats the label", labelled, base + "1", "", 0, "pass base-current", true},
+		{"the Dockerfile takes precedence over the label", labelled, base + "1", "", 0, "pass base-current", true},
 		{"a label of an image of that registry", "registry://" + reg.Host() + "/app:1", "", "", 0, "pass base-current", true},
 		{"the same, outdated", "registry://" + reg.Host() + "/app:2", "", "", 1, "3 of the 4 layers that " + base + "renewed has now", true},
 		{"the registry is gone", plain, "127.0.0.1:1/base:1", "", 0, "base-current is not checked: 127.0.0.1:1/base:1 cannot be looked up", false},

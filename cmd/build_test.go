@@ -98,7 +98,7 @@ func TestBuildFails(t *testing.T) {
 		{"killed", "kill -9 $$", []string{"."}, 137, ""},
 		{"no ID", "exit 0", []string{"--output", "x", "."}, exitWork, "the build left no image in docker: it wrote no ID"},
 		{"no image's ID", "echo 'a\x1b' > \"$ID\"", []string{"."}, exitWork, "what it wrote is not an image's ID"},
-		{"an image that is not there", "printf sha256:%064d 0 > \"$ID\"", []string{"."}, exitWork, "cannot open docker://sha256:0000"},
+		{"an image that doesn't exist", "printf sha256:%064d 0 > \"$ID\"", []string{"."}, exitWork, "cannot open docker://sha256:0000"},
 		{"an unknown builder", "", []string{"--engine", "kaniko", "."}, exitUsage, "unknown builder"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

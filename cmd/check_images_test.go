@@ -32,7 +32,7 @@ func TestCheckSeveral(t *testing.T) {
 		{"both pass", off + "max-layers: 5", "app.tar job.tar", 0, "2 images: 2 passed", ""},
 		{"one fails by its own limit", off + "max-layers: 5\nimages: [{name: job.tar, max-layers: 3}]", "app.tar job.tar", 1, "2 images: 1 failed, 1 passed", ""},
 		{"a glob", off + "images: [{name: 'j*', max-layers: 3}]", "app.tar job.tar", 1, "2 images: 1 failed, 1 passed", ""},
-		{"a flag beats an entry", off + "images: [{name: 'j*', max-layers: 3}]", "app.tar job.tar --max-layers 9", 0, "2 images: 2 passed", ""},
+		{"a flag overrides an entry", off + "images: [{name: 'j*', max-layers: 3}]", "app.tar job.tar --max-layers 9", 0, "2 images: 2 passed", ""},
 		{"an entry's severity", off + "images: [{name: 'j*', max-layers: 3, severity: {max-layers: warn}}]", "app.tar job.tar", 0, "warn  max-layers", ""},
 		{"those that are listed", off + "images: [{name: app.tar, max-layers: 5}, {name: job.tar, max-layers: 3}, {name: 'x*', max-layers: 1}]", "", 1, "2 images: 1 failed, 1 passed", ""},
 		{"one that is listed", off + "images: [{name: app.tar, max-layers: 5}]", "", 0, "passed: 1 rule", ""},
@@ -40,15 +40,15 @@ func TestCheckSeveral(t *testing.T) {
 		{"nothing is listed", off, "", 2, "", "needs at least one image"},
 		{"one cannot be loaded", off + "max-layers: 5", "app.tar none.tar job.tar", 3, "3 images: 2 passed, 1 cannot be loaded", "cannot open none.tar"},
 		{"one cannot be loaded, another fails", off + "max-layers: 4", "none.tar app.tar", 1, "2 images: 1 failed, 1 cannot be loaded", "a rule failed, and cannot open none.tar"},
-		{"a base that does not fit", off + "images: [{name: job.tar, base: 9}]", "app.tar job.tar", 2, "", "the image has 5 layers"},
+		{"a base with too many layers", off + "images: [{name: job.tar, base: 9}]", "app.tar job.tar", 2, "", "the image has 5 layers"},
 		{"a baseline of an entry", off + "images: [{name: job.tar, baseline: app.tar, max-growth: 0}]", "app.tar job.tar", 0, "pass  max-growth", ""},
 		{"a flag of growth, and baselines of entries", off + "images: [{name: job.tar, baseline: app.tar}, {name: app.tar, baseline: job.tar}]", "app.tar job.tar --max-growth 0", 0, "2 images: 2 passed", ""},
 		{"a flag of growth, and a baseline of one entry", off + "images: [{name: job.tar, baseline: app.tar}]", "app.tar job.tar --max-growth 0", 2, "", "--max-growth: no baseline"},
 		{"a severity of one entry's limit", off + "images: [{name: job.tar, max-layers: 3}]", "app.tar job.tar --warn max-layers", 0, "warn  max-layers", ""},
-		{"a severity of nobody's limit", off + "images: [{name: job.tar, max-size: 1GB}]", "app.tar job.tar --warn max-layers", 2, "", "the rule is off"},
+		{"a severity of a rule that no image sets", off + "images: [{name: job.tar, max-size: 1GB}]", "app.tar job.tar --warn max-layers", 2, "", "the rule is off"},
 		{"one baseline for two", off, "app.tar job.tar --baseline app.tar", 2, "", "--baseline is one baseline"},
 		{"two streams", off, "- -", 2, "", "only one image can come from standard input"},
-		{"an entry that is wrong, of an image that is not checked", "images: [{name: other, severity: {max-layers: warn}}]", "app.tar", 2, "", ".peel.yaml:1: max-layers is warn, and the rule is off"},
+		{"a wrong entry of an image that isn't checked", "images: [{name: other, severity: {max-layers: warn}}]", "app.tar", 2, "", ".peel.yaml:1: max-layers is warn, and the rule is off"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inImages(t, map[string]string{peelFile: c.rules + "\n"})
@@ -152,12 +152,12 @@ func TestWaive(t *testing.T) {
 	}{
 		{"by id", "[{id: 'forbid/model.bin/RUN make install', reason: why}]", 1, "\nWaived\n  20.0 kB  forbid/model.bin/RUN make install\n           why\n"},
 		{"all of a rule", "[{rule: forbid, path: /srv, reason: why}, {rule: forbid, path: '*EADME', reason: docs}]", 0, "passed: 1 rule waived, 0 failed\n"},
-		{"as the figures go, the last day counts", "[{rule: forbid, path: /, reason: why, until: '9999-12-31'}]", 0, "until 9999-12-31: why"},
+		{"the last possible day", "[{rule: forbid, path: /, reason: why, until: '9999-12-31'}]", 0, "until 9999-12-31: why"},
 		{"another path", "[{rule: forbid, path: /etc, reason: why}]", 1, "note: the waiver of forbid at /etc (.peel.yaml:5) is not needed"},
 		{"another image", "[{rule: forbid, path: /, image: job, reason: why}]", 1, "failed: 1 of 1 rule\n"},
 		{"this image", "[{rule: forbid, path: /, image: 'app*', reason: why}]", 0, "1 rule waived, 0 failed"},
 		{"expired", "[{rule: forbid, path: /, reason: why, until: '2020-01-31'}]", 1, "the waiver of forbid at / (.peel.yaml:5) counted until 2020-01-31:"},
-		{"expired and needless", "[{id: gone, reason: why, until: '2020-01-31'}]", 1, "FAIL  waive"},
+		{"expired and unused", "[{id: gone, reason: why, until: '2020-01-31'}]", 1, "FAIL  waive"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			write(t, peelFile, []byte(rules+"waive: "+c.waive+"\n"))
@@ -247,7 +247,7 @@ func TestFoundDockerfile(t *testing.T) {
 		{"switched off", map[string]string{"Dockerfile": mine}, "--dockerfile none", ""},
 		{"named", map[string]string{"Dockerfile": other, "build/app.Dockerfile": mine}, "--dockerfile build/app.Dockerfile", "build/app.Dockerfile:4"},
 		{"a key", map[string]string{"conf/.peel.yaml": "dockerfile: ../build/app.Dockerfile\n", "build/app.Dockerfile": mine}, "--config conf/.peel.yaml", "build/app.Dockerfile:4"},
-		{"a key of an entry", map[string]string{peelFile: "dockerfile: other\nimages: [{name: app.tar, dockerfile: mine}]\n", "mine": mine, "other": other}, "", "mine:4"},
+		{"a Dockerfile for one image", map[string]string{peelFile: "dockerfile: other\nimages: [{name: app.tar, dockerfile: mine}]\n", "mine": mine, "other": other}, "", "mine:4"},
 		{"a key that switches off", map[string]string{peelFile: "dockerfile: none\n", "Dockerfile": mine}, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

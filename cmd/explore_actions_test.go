@@ -73,8 +73,8 @@ func TestScreenExtractsSeveral(t *testing.T) {
 		files []string
 	}{
 		{"of two moments", []ui.Taken{env, nginx}, "written to", []string{"srv/shop/.env", "etc/nginx"}},
-		{"one in the other", []ui.Taken{nginx, taken("/etc", last, false)}, "written to", []string{"etc/nginx"}},
-		{"one is not there", []ui.Taken{nginx, gone}, "left out /srv/shop/.env: layer", []string{"etc/nginx"}},
+		{"one inside the other", []ui.Taken{nginx, taken("/etc", last, false)}, "written to", []string{"etc/nginx"}},
+		{"one path doesn't exist", []ui.Taken{nginx, gone}, "left out /srv/shop/.env: layer", []string{"etc/nginx"}},
 		{"none is there", []ui.Taken{gone, gone}, "none of the 2 paths exists", nil},
 	}
 	for _, tt := range tests {

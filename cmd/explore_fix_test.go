@@ -57,10 +57,10 @@ func TestScreenWritesPatch(t *testing.T) {
 		want       string
 	}{
 		{"new", "fix.patch", false, false, ""},
-		{"there", "there.patch", false, true, "there.patch already exists"},
-		{"there, replaced", "there.patch", true, false, ""},
+		{"existing", "there.patch", false, true, "there.patch already exists"},
+		{"existing, replaced", "there.patch", true, false, ""},
 		{"the image", "app.tar", false, false, "it is app.tar, which peel is reading"},
-		{"the image, by force", "app.tar", true, false, "it is app.tar, which peel is reading"},
+		{"the image, confirmed", "app.tar", true, false, "it is app.tar, which peel is reading"},
 		{"the Dockerfile", "./Dockerfile", true, false, "it is Dockerfile, which peel is reading"},
 		{"a folder", ".git", true, false, "it is a folder"},
 		{"no folder", "none/fix.patch", false, false, "no folder none"},

@@ -218,7 +218,7 @@ file z 11
 		name, options string
 		says          string
 	}{
-		{"a disk that is full", "size=64k", "peel: cannot extract to out: b/large: no space left on device\n  - 1 file, 3.00 kB written to out before that\n"},
+		{"a full disk", "size=64k", "peel: cannot extract to out: b/large: no space left on device\n  - 1 file, 3.00 kB written to out before that\n"},
 		{"no room for names", "nr_inodes=3", "peel: cannot extract to out: b/large: no space left on device\n  - 1 file, 3.00 kB written to out before that\n"},
 		{"a file system that is read only", "ro", "peel: cannot extract to out: b: read-only file system\n"},
 	} {

@@ -109,7 +109,7 @@ func TestFixPatch(t *testing.T) {
 		{"blank in the name", "a b/Docker file", []string{"--dockerfile", "a b/Docker file"}, same},
 		{"odd name", "ü\"/D", []string{"--dockerfile", "ü\"/D"}, same},
 		{"CRLF", "Dockerfile", nil, crlf},
-		{"no end of the last line", "Dockerfile", nil, open},
+		{"no line feed at the end", "Dockerfile", nil, open},
 		{"CRLF, no end", "Dockerfile", nil, func(s string) string { return strings.TrimSuffix(crlf(s), "\r\n") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -169,7 +169,7 @@ func TestFixFigures(t *testing.T) {
 		{"squash with the base", []string{"--squash", "0..2"}, 338000, 308000, 4, 5000, false},
 		{"drop", []string{"--drop", "/srv"}, 274000, 244000, 6, 0, false},
 		{"drop and all", []string{"--drop", "/srv", "--choose", "all"}, 44000, 44000, 4, 0, true},
-		{"drop of the base's", []string{"--drop", "/usr/bin/sh"}, 402000, 303000, 6, 0, false},
+		{"dropping a path of the base", []string{"--drop", "/usr/bin/sh"}, 402000, 303000, 6, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got struct {

@@ -140,8 +140,8 @@ func TestStepSummary(t *testing.T) {
 	comment := peel("check", "app.tar", "-f", "markdown").out
 	t.Setenv("GITHUB_STEP_SUMMARY", "summary.md")
 	for _, c := range []struct{ name, before, form, after, says string }{
-		{"there is none yet", "", "github", comment + "\n", ""},
-		{"behind others", "# Build\n", "github", "# Build\n" + comment + "\n", ""},
+		{"no summary yet", "", "github", comment + "\n", ""},
+		{"after other text", "# Build\n", "github", "# Build\n" + comment + "\n", ""},
 		{"no room", strings.Repeat("x", summaryLimit-100), "github", strings.Repeat("x", summaryLimit-100), "cannot add to the step's summary"},
 		{"another form", "# Build\n", "text", "# Build\n", ""},
 	} {

@@ -172,7 +172,7 @@ func TestExtractOverWhatIsRead(t *testing.T) {
 		{"under another name", "./x/../app.tar"},
 		{"a link to it", "soft.tar"},
 		{"a link that is in the way", "out/soft.tar"},
-		{"another name of it", "hard.tar"},
+		{"another name of the file", "hard.tar"},
 		{"with its kind and tag", "docker-archive:app.tar:fixture:1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

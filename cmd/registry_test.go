@@ -44,8 +44,8 @@ func TestRegistryCommands(t *testing.T) {
 		{"offline, a file's content", []string{"cat", "--offline", ref, "/x"}, 3, "", 0},
 		{"no such tag", []string{"ls", "registry://" + reg.Host() + "/me/app:2"}, 3, "did you mean 1?", -1},
 		{"tags", []string{"images", "registry://" + reg.Host() + "/me/app"}, 0, "", -1},
-		{"tags of nothing", []string{"images", "registry://" + reg.Host() + "/me/ap"}, 3, "has no repository me/ap", -1},
-		{"tags of what is no repository", []string{"images", "me/app"}, 2, "peel images registry://HOST/REPO", 0},
+		{"tags of a missing repository", []string{"images", "registry://" + reg.Host() + "/me/ap"}, 3, "has no repository me/ap", -1},
+		{"tags of a name without a registry", []string{"images", "me/app"}, 2, "peel images registry://HOST/REPO", 0},
 		{"a repository, without a screen", []string{"registry://" + reg.Host() + "/me/app/"}, 0, "", -1},
 	} {
 		reg.Forget()

@@ -204,18 +204,18 @@ func TestSquashRefuses(t *testing.T) {
 		says string
 	}{
 		{"no output", []string{file}, 2, "-o is missing"},
-		{"a file that is there", []string{file, "-o", there}, 3, "already exists"},
+		{"an existing file", []string{file, "-o", there}, 3, "already exists"},
 		{"a folder that is not empty", []string{file, "-o", "oci:" + filepath.Join(dir, "full")}, 3, "new or empty folder"},
 		{"over the image itself", []string{file, "-o", file, "--force"}, 2, "which peel is reading"},
-		{"a layer that is not there", []string{file, "-o", out, "--layers", "1..9"}, 3, "0 to 3"},
-		{"layers the wrong way round", []string{file, "-o", out, "--layers", "2..1"}, 2, "the lower first"},
+		{"a layer that doesn't exist", []string{file, "-o", out, "--layers", "1..9"}, 3, "0 to 3"},
+		{"layers in reverse order", []string{file, "-o", out, "--layers", "2..1"}, 2, "the lower first"},
 		{"an index", []string{"index:" + index, "-o", out}, 3, "its content is not here"},
 		{"a registry that is not named", []string{file, "-o", "registry://a/b"}, 3, "which registry to push to"},
 		{"an engine", []string{file, "-o", "docker://a/b"}, 2, "cannot be written there"},
 		{"an unknown compression", []string{file, "-o", out, "--compress", "xz"}, 2, "xz"},
 		{"a base that was changed", []string{baseChanged, "--base", "1", "-o", out}, 3, "does not match its digest"},
 		{"a layer that was changed", []string{ownChanged, "--base", "1", "-o", out}, 3, "does not match its digest"},
-		{"the same over a file that is there", []string{ownChanged, "--base", "1", "-o", there, "--force"}, 3, "does not match its digest"},
+		{"the same over an existing file", []string{ownChanged, "--base", "1", "-o", there, "--force"}, 3, "does not match its digest"},
 		{"the same into a folder", []string{ownChanged, "--base", "1", "-o", "oci:" + filepath.Join(dir, "layout")}, 3, "does not match its digest"},
 		{"the same to standard output", []string{ownChanged, "--base", "1", "-o", "-"}, 3, "does not match its digest"},
 	} {

@@ -16,7 +16,7 @@ func TestChips(t *testing.T) {
 	}{
 		{"a filter", "f", "*.conf", []string{"filter: *.conf"}},
 		{"an order", "s s s enter", "", []string{"by name"}},
-		{"an order the other way round", "S", "", []string{"by size ▴"}},
+		{"a reversed order", "S", "", []string{"by size ▴"}},
 		{"a mode", "m", "", []string{"alone"}},
 		{"marks", "space", "", []string{"1 marked"}},
 		{"all of it", "m m m S space f", "e", []string{"1 marked", "filter: e", "by size ▴", "everything"}},

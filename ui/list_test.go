@@ -10,7 +10,7 @@ func TestList(t *testing.T) {
 	}{
 		{"at first", func(*list) {}, 0, 0},
 		{"down a row", func(l *list) { l.move(1) }, 1, 0},
-		{"past what is shown", func(l *list) { l.move(5) }, 5, 1},
+		{"past the shown rows", func(l *list) { l.move(5) }, 5, 1},
 		{"past the end", func(l *list) { l.move(99) }, 19, 15},
 		{"before the beginning", func(l *list) { l.move(-3) }, 0, 0},
 		{"scrolling leaves the cursor", func(l *list) { l.to(4); l.scroll(2) }, 4, 2},

@@ -275,11 +275,11 @@ func TestRun(t *testing.T) {
 		{"loading fails", func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			return nil, failure
 		}, "", failure},
-		{"nothing comes of it", func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
+		{"no analysis and no error", func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			return nil, nil
 		}, "", errNothing},
 		{"q while loading", stuck, "q", nil},
-		{"esc while loading, which ends nothing", stuck, "\x1b[Zq", nil},
+		{"esc while loading doesn't end the program", stuck, "\x1b[Zq", nil},
 		{"ctrl+c while loading", stuck, "\x03", ErrInterrupted},
 		{"q later", func(context.Context, func(Progress), func(*analyze.Analysis)) (*analyze.Analysis, error) {
 			return a, nil

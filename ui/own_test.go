@@ -27,14 +27,14 @@ func TestOwnCommandsAreChecked(t *testing.T) {
 		{"no key", []OwnCommand{{Run: run}}, nil, `commands: 1: key: unknown key ""`},
 		{"two keys", []OwnCommand{{Key: "a b", Run: run}}, nil, "unknown key"},
 		{"no program", []OwnCommand{{Key: "!"}}, nil, "run: expected a program"},
-		{"a program out of the image", []OwnCommand{{Key: "!", Run: []string{"{path}"}}}, nil, "cannot come from the image"},
+		{"a program from the image", []OwnCommand{{Key: "!", Run: []string{"{path}"}}}, nil, "cannot come from the image"},
 		{"an unknown place", []OwnCommand{{Key: "!", Run: []string{"x", "{digest}"}}}, nil, "unknown placeholder {digest}"},
 		{"an unknown way", []OwnCommand{{Key: "!", Run: run, Shows: "tab"}}, nil, `shows: "tab" is not one of terminal, output`},
 		{"a key of peel's", []OwnCommand{{Key: "m", Run: run}}, nil, `"m" is both command 1 and mode`},
 		{"a key of the viewer's", []OwnCommand{{Key: "w", Run: run}}, nil, `"w" is both command 1 and wrap-lines`},
 		{"a key twice", []OwnCommand{{Key: "!", Run: run}, {Key: "!", Run: run}}, nil, `"!" is both command 1 and command 2`},
-		{"a key that has been moved away", []OwnCommand{{Key: "m", Run: run}}, map[string][]string{"mode": {"ctrl+g"}}, ""},
-		{"a key that has been moved to", []OwnCommand{{Key: "ctrl+g", Run: run}}, map[string][]string{"mode": {"ctrl+g"}}, `"ctrl+g" is both command 1 and mode`},
+		{"a key whose action has moved", []OwnCommand{{Key: "m", Run: run}}, map[string][]string{"mode": {"ctrl+g"}}, ""},
+		{"a key to which an action has moved", []OwnCommand{{Key: "ctrl+g", Run: run}}, map[string][]string{"mode": {"ctrl+g"}}, `"ctrl+g" is both command 1 and mode`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -196,7 +196,7 @@ func TestKeysAreNeverSilent(t *testing.T) {
 		{"view a version", "2 s s s enter j l j v", "/var/lib/apt/lists/main.gz"},
 		{"extract a version", "2 s s s enter j l j x", "to: out"},
 		{"view a finding of a directory", "2 v", "/var/lib/apt/lists"},
-		{"a key of nothing", "2 u", "u does nothing here"},
+		{"a key without a meaning", "2 u", "u does nothing here"},
 		{"a removal in the history", "m m m / m a i n . g z enter tab v", "layer 1 · binary"},
 	}
 	for _, tt := range tests {

@@ -19,8 +19,8 @@ func TestSettingsCheck(t *testing.T) {
 	}{
 		{"nothing said", Settings{}, ""},
 		{"all said", Settings{Theme: "none", Sort: "name", Mode: "everything", Columns: "few"}, ""},
-		{"a theme there is not", Settings{Theme: "pink"}, `theme: "pink" is not one of auto, dark`},
-		{"an order there is not", Settings{Sort: "date"}, `sort: "date"`},
+		{"an unknown theme", Settings{Theme: "pink"}, `theme: "pink" is not one of auto, dark`},
+		{"an unknown order", Settings{Sort: "date"}, `sort: "date"`},
 		{"another key", Settings{Keys: map[string][]string{"quit": {"ctrl+q"}}}, ""},
 		{"an unknown action", Settings{Keys: map[string][]string{"fly": {"f"}}}, `unknown action "fly"`},
 		{"no key", Settings{Keys: map[string][]string{"quit": {}}}, "quit has no key"},

@@ -52,7 +52,7 @@ func TestExtract(t *testing.T) {
 		{"after a layer", "/srv/app/model.bin", "[ x enter", 6, false, "out"},
 		{"a layer alone", "/srv/app", "m [ [ [ x enter", 4, true, "out"},
 		{"a version of the history", "/srv/app/model.bin", "[ tab j x enter", 4, true, "out"},
-		{"what is removed, of everything", "/var/lib/apt/lists/main.gz", "m m m x enter", 1, true, "out"},
+		{"a removed file, in the mode everything", "/var/lib/apt/lists/main.gz", "m m m x enter", 1, true, "out"},
 		{"to another directory", "/etc", "x / s u b enter", 7, false, "out/sub"},
 	}
 	for _, tt := range tests {
