@@ -109,7 +109,7 @@ func pushFixtures(t testing.TB, r *fakeregistry.Registry, most int) (repos []str
 // store's facts about each image with the image itself.
 func TestFleet(t *testing.T) {
 	r := fakeregistry.New(t)
-	pushFixtures(t, r, 1000)
+	pushFixtures(t, r, testkit.Size(1000, 20))
 	dir := t.TempDir()
 	for _, name := range []string{"docker-20", "docker-25", "kaniko"} {
 		f := testkit.Fixtures(t, "../testdata")[3]
@@ -122,7 +122,7 @@ func TestFleet(t *testing.T) {
 		}
 	}
 	p := plan(t, Choice{}, "registry://"+r.Host()+"/", dir, "../testdata/sample.tar")
-	if p.End.Unreadable > 0 || p.End.Images < 50 {
+	if p.End.Unreadable > 0 || p.End.Images < testkit.Size[int64](50, 20) {
 		t.Errorf("%+v", p.End)
 	}
 	s := openTestStore(t)
