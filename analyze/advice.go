@@ -77,6 +77,7 @@ type adviser struct {
 	newNames map[nameOf][2]NodeID // inodes that were looked up: the first two nodes that a layer added as names of the inode
 	lookedUp map[int32]bool       // inodes already looked up
 	shown    map[int32]shownAs    // by inode
+	dirs     map[uint16][]int32   // by layer, the versions of directories whose attributes it changes; nil until needed
 
 	withSecrets bool // look for secrets too
 	keepRows    bool // findings keep their source rows, see Fixes

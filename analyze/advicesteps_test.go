@@ -97,6 +97,43 @@ file app/b 500 mode=0755
 			[]string{"Use COPY --chmod=u=rwX,go=rX in", "# syntax=docker/dockerfile:1.14"}, []string{"--chmod=0755"},
 		},
 		{
+			"a recursive mode without x",
+			`step "FROM scratch"
+step "COPY app /app # buildkit"
+step "RUN /bin/sh -c chmod -R go-rwx /app # buildkit"
+-- layer --
+file base 1
+-- layer --
+dir app mode=0755
+file app/a 500
+-- layer --
+dir app mode=0700
+file app/a 500 mode=0600
+`, "waste/metadata/",
+			[]string{"Use COPY --chmod=u=rwX,go= in", "leave out chmod.", "# syntax=docker/dockerfile:1.14"}, []string{"--chmod=0600"},
+		},
+		{
+			"a directory that COPY finds",
+			`step "FROM scratch"
+step "WORKDIR /app"
+step "COPY src/ . # buildkit"
+step "RUN /bin/sh -c chown -R 1000:1000 /app # buildkit"
+-- layer --
+file base 1
+-- layer --
+dir app mode=0755
+-- layer --
+dir app mode=0755 mtime=1700000005
+dir app/lib mode=0755
+file app/lib/a 500
+-- layer --
+dir app mode=0755 mtime=1700000005 uid=1000 gid=1000
+dir app/lib mode=0755 uid=1000 gid=1000
+file app/lib/a 500 uid=1000 gid=1000
+`, "waste/metadata/",
+			[]string{"Use COPY --chown=1000:1000 in the step that copies them in, and leave out chown. COPY doesn't change existing directories, such as /app: run chown on those alone."}, nil,
+		},
+		{
 			"ko", toolImage("ko build ko://example.com/cmd"), "waste/overwritten/", []string{"kodata/", ".ko.yaml"}, []string{"RUN", "COPY"},
 		},
 		{

@@ -22,9 +22,10 @@ var (
 
 // More patterns.
 var (
-	aptInstalls   = lazy.New(`\bapt(?:-get)?\b[^&|;]*\sinstall\b`)
-	aptUpdates    = lazy.New(`\bapt(?:-get)?\b[^&|;]*\supdate\b`)
-	recursiveMode = lazy.New(`\bchmod\s+(?:-\w*R\w*|--recursive)\s+(?:-\S+\s+)*0?[0-7]{3,4}\b`)
+	aptInstalls    = lazy.New(`\bapt(?:-get)?\b[^&|;]*\sinstall\b`)
+	aptUpdates     = lazy.New(`\bapt(?:-get)?\b[^&|;]*\supdate\b`)
+	recursiveChmod = lazy.New(`\bchmod\s+(?:-\w*R\w*|--recursive)\s`)
+	recursiveMode  = lazy.New(`\bchmod\s+(?:-\w*R\w*|--recursive)\s+(?:-\S+\s+)*0?[0-7]{3,4}\b`)
 )
 
 // stepFacts are facts about a build step. They are requested for every finding of the step's
@@ -38,6 +39,7 @@ type stepFacts struct {
 
 	needsLists bool // it installs with apt without fetching apt's lists itself
 	recursive  bool // it sets one numeric mode for everything below a directory
+	deep       bool // it changes modes below a directory
 }
 
 // maxStep is the maximum length of a step's text in a finding, in bytes.
@@ -63,7 +65,7 @@ func (ad *adviser) step(layer int) *stepFacts {
 		ad.steps[layer] = &stepFacts{
 			text: text, stable: stableStep(text), word: firstWord(text),
 			uninstalls: uninstalls.MatchString(text), upgrades: upgrades.MatchString(text), installs: installs.MatchString(text),
-			needsLists: aptInstalls.MatchString(text) && !aptUpdates.MatchString(text), recursive: recursiveMode.MatchString(text),
+			needsLists: aptInstalls.MatchString(text) && !aptUpdates.MatchString(text), recursive: recursiveMode.MatchString(text), deep: recursiveChmod.MatchString(text),
 		}
 	}
 	return ad.steps[layer]
@@ -228,7 +230,7 @@ func below(where *commonDir) string {
 }
 
 func (w *wording) metadata(f *Finding) {
-	what, how := w.g.attribute(w.step.recursive)
+	what, how := w.g.attribute(w.step.recursive, w.step.deep)
 	f.Title = w.one("A file copied up to change its ", "Files copied up to change their ") + what
 	f.Message = fmt.Sprintf("%s %s copied up whole by layer %d only to change %s %s: %s the same content.",
 		upperFirst(w.amount()), w.was(), w.k.by, w.one("its", "their"), what, w.carry())
@@ -243,6 +245,9 @@ func (w *wording) metadata(f *Finding) {
 		f.Advice = "Run " + how.command + " in the step that makes the files, or leave it out."
 	case copies(madeBy):
 		f.Advice = "Use `" + madeBy + how.flag + "` in the step that copies them in, and leave out " + how.command + "."
+		if dir := w.ad.olderDir(w.k.by, w.g.origin()); dir != none {
+			f.Advice += " " + madeBy + " doesn't change existing directories, such as " + w.ad.t.pathText(dir) + ": run " + how.command + " on those alone."
+		}
 	case madeBy == "RUN":
 		f.Advice = "Run " + how.command + " in the `RUN` that makes the files; for files that are copied in, use `COPY" + how.flag + "`."
 	default:
@@ -251,6 +256,36 @@ func (w *wording) metadata(f *Finding) {
 	if how.note != "" {
 		f.Advice += " " + how.note
 	}
+}
+
+// olderDir returns a directory whose owner or mode layer by changes, and which the COPY of layer from
+// did not make; none if it made all of them.
+func (ad *adviser) olderDir(by, from int) NodeID {
+	t := ad.t
+	if ad.dirs == nil {
+		ad.dirs = map[uint16][]int32{}
+		for i := range t.versions {
+			if v := &t.versions[i]; v.kind == source.Dir && v.change == Metadata && v.flags&(implied|duplicate) == 0 {
+				ad.dirs[v.layer] = append(ad.dirs[v.layer], int32(i))
+			}
+		}
+	}
+	for _, i := range ad.dirs[uint16(by)] {
+		before, known := t.attributes(i - 1)
+		now, ok := t.attributes(i)
+		if !known || !ok || attributesIn(&before, &now)&(ownerChanged|modeChanged) == 0 {
+			continue
+		}
+		first, _ := t.versionRange(t.versions[i].node)
+		made := false
+		for j := i - 1; j >= first && int(t.versions[j].layer) >= from; j-- {
+			made = int(t.versions[j].layer) == from && !t.existed(j)
+		}
+		if !made {
+			return t.versions[i].node
+		}
+	}
+	return none
 }
 
 // ownerText returns "1000:1000".
@@ -262,9 +297,10 @@ type remedy struct{ flag, command, note string }
 
 // attribute names what changed for most files of g, and how to set everything that differs from
 // their origin in time. Recursive means that one mode was set for everything below a directory,
-// which makes all files executable. Source of the symbolic modes: Dockerfile reference, "COPY
-// --chmod", since 1.14.
-func (g *group) attribute(recursive bool) (string, remedy) {
+// which makes all files executable. Deep means that modes below a directory changed, so perhaps also
+// those of directories, for which a mode in digits without x would be wrong. Source of the symbolic
+// modes: Dockerfile reference, "COPY --chmod", since 1.14.
+func (g *group) attribute(recursive, deep bool) (string, remedy) {
 	most, n := attributes(0), 0
 	for set, count := range g.changed {
 		if count > n {
@@ -273,7 +309,12 @@ func (g *group) attribute(recursive bool) (string, remedy) {
 	}
 	mode := " --chmod" + g.mode.text(human.Permissions)
 	note := ""
-	if recursive && g.since&modeChanged != 0 {
+	switch {
+	case g.since&modeChanged == 0:
+	case deep && !recursive && g.mode.text(human.Permissions) != "" && g.mode.value&0o111 == 0:
+		mode = " --chmod=" + symbolicMode(g.mode.value)
+		note = "The `X` is for directories: without it, nobody could enter them (`COPY --chmod` accepts it from `# syntax=docker/dockerfile:1.14` on)."
+	case recursive:
 		mode = " --chmod=u=rwX,go=rX"
 		note = "A recursive mode in digits makes every file executable: `u=rwX,go=rX` gives 0755 to directories and programs, and 0644 to other files (`chmod -R` accepts it too; `COPY --chmod` from `# syntax=docker/dockerfile:1.14` on)."
 	}
@@ -305,6 +346,19 @@ func (g *group) attribute(recursive bool) (string, remedy) {
 		flags = nil
 	}
 	return enumerate(names), remedy{strings.Join(flags, ""), enumerate(commands), note}
+}
+
+// symbolicMode returns "u=rwX,go=" for 0600, "u=rwX,g=rX,o=" for 0640.
+func symbolicMode(mode uint32) string {
+	of := func(bits uint32) string {
+		s := pick(bits&4 != 0, "r", "") + pick(bits&2 != 0, "w", "")
+		return s + pick(s != "", "X", "")
+	}
+	user, group, others := of(mode>>6), of(mode>>3), of(mode)
+	if group == others {
+		return "u=" + user + ",go=" + group
+	}
+	return "u=" + user + ",g=" + group + ",o=" + others
 }
 
 // enumerate returns "a", "a and b" or "a, b and c".

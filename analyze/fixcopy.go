@@ -30,11 +30,11 @@ func (x *fixer) copyWith(from, by int) (*edition, error) {
 	case strings.Contains(x.file.Flags(copied), "--chown") || strings.Contains(x.file.Flags(copied), "--chmod"):
 		return nil, fmt.Errorf("the %s on line %d sets an owner or a mode already", word, copied)
 	}
-	m := metadataOf{x: x, from: from, by: by}
+	m := metadataOf{x: x, from: from, by: by, word: word}
 	if err := m.collect(); err != nil {
 		return nil, err
 	}
-	flags, err := m.flags(word)
+	flags, err := m.flags()
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +46,7 @@ func (x *fixer) copyWith(from, by int) (*edition, error) {
 type metadataOf struct {
 	x        *fixer
 	from, by int
+	word     string // COPY or ADD
 	changed  attributes
 	owner    agreed[[2]int64] // final owner of everything that the COPY made
 	mode     agreed[uint32]   // of everything except symbolic links
@@ -77,6 +78,8 @@ func (m *metadataOf) collect() error {
 			return fmt.Errorf("the step of layer %d also changes %s, which layer %d does not bring", m.by, t.pathText(v.node), m.from)
 		case set&^(ownerChanged|modeChanged) != 0:
 			return fmt.Errorf("the step of layer %d changes more of %s than its owner and mode", m.by, t.pathText(v.node))
+		case v.kind == source.Dir && t.existed(i-1):
+			return fmt.Errorf("the step of layer %d also changes %s, and %s leaves a directory that exists as it is: copy with the flag, and keep a RUN that changes only the directory", m.by, t.pathText(v.node), m.word)
 		}
 		m.changed |= set
 		final[v.node] = i
@@ -92,9 +95,8 @@ func (m *metadataOf) collect() error {
 func (m *metadataOf) made(i int32, final map[NodeID]int32) {
 	t := m.x.t
 	v := &t.versions[i]
-	first, _ := t.versionRange(v.node)
-	if v.change == Removed || v.kind == source.Dir && (i != first && t.versions[i-1].change != Removed || v.flags&implied != 0) {
-		return // COPY does not change an existing directory
+	if v.change == Removed || v.kind == source.Dir && (t.existed(i) || v.flags&implied != 0) {
+		return
 	}
 	before, _ := t.attributes(i)
 	now := before
@@ -116,13 +118,20 @@ func (m *metadataOf) made(i int32, final map[NodeID]int32) {
 	m.symbolic = m.symbolic && now.Mode == want
 }
 
+// existed reports whether version i's layer found something at its path. COPY does not change a
+// directory that it finds, with or without --chown and --chmod (BuildKit and the classic builder).
+func (t *Tree) existed(i int32) bool {
+	first, _ := t.versionRange(t.versions[i].node)
+	return i != first && t.versions[i-1].change != Removed
+}
+
 // flags returns the flags of COPY that replace the RUN.
-func (m *metadataOf) flags(word string) (string, error) {
+func (m *metadataOf) flags() (string, error) {
 	var flags []string
 	if m.changed&ownerChanged != 0 {
 		owner := m.owner.text(ownerText)
 		if owner == "" {
-			return "", fmt.Errorf("not every file of the %s gets the same owner", word)
+			return "", fmt.Errorf("not every file of the %s gets the same owner", m.word)
 		}
 		flags = append(flags, "--chown"+owner)
 	}
@@ -130,13 +139,13 @@ func (m *metadataOf) flags(word string) (string, error) {
 		mode := m.mode.text(human.Permissions)
 		switch {
 		case !m.x.newBuilder():
-			return "", fmt.Errorf("%s --chmod needs BuildKit, and nothing shows that BuildKit built the image", word)
+			return "", fmt.Errorf("%s --chmod needs BuildKit, and nothing shows that BuildKit built the image", m.word)
 		case mode != "" && (!m.dirs || m.mode.value == 0o755):
 			flags = append(flags, "--chmod"+mode)
 		case m.symbolic && !m.dirs && m.x.file.Knows(symbolicSince):
 			flags = append(flags, "--chmod=u=rwX,go=rX")
 		default:
-			return "", fmt.Errorf("not every file of the %s gets the same mode", word)
+			return "", fmt.Errorf("not every file of the %s gets the same mode", m.word)
 		}
 	}
 	if len(flags) == 0 {

@@ -280,6 +280,41 @@ file srv/.wh.id_rsa 0
 	}
 }
 
+// TestFixKeepsDirectories checks that peel doesn't replace a RUN by a flag of COPY if the RUN also
+// changes a directory that COPY finds, because COPY leaves that as it is.
+func TestFixKeepsDirectories(t *testing.T) {
+	const image = `
+-- image app:1 linux/amd64 --
+step "/bin/sh -c #(nop) ADD file:4bf7a in / "
+step "WORKDIR /app"
+step "COPY src/ . # buildkit"
+step "RUN /bin/sh -c chown -R 1000:1000 /app # buildkit"
+-- layer --
+file usr/sh 5000 mode=0755
+-- layer --
+OLDER
+-- layer --
+dir app mode=0755 mtime=1700000005
+dir app/lib mode=0755
+file app/lib/a 3000000
+-- layer --
+dir app mode=0755 mtime=1700000005 uid=1000 gid=1000
+dir app/lib mode=0755 uid=1000 gid=1000
+file app/lib/a 3000000 uid=1000 gid=1000
+`
+	for older, want := range map[string]string{
+		"dir app mode=0755": "also changes /app, and COPY leaves a directory that exists as it is",
+		"dir srv mode=0755": "+COPY --chown=1000:1000 src/ .",
+	} {
+		inFolder(t, "docker-25", strings.Replace(image, "OLDER", older, 1))
+		write(t, "Dockerfile", []byte("FROM debian\nWORKDIR /app\nCOPY src/ .\nRUN chown -R 1000:1000 /app\n"))
+		out := must(t, "fix", "app.tar", "--base", "1")
+		if !strings.Contains(unwrapped(out), want) {
+			t.Errorf("%s: the output lacks %q:\n%s", older, want, out)
+		}
+	}
+}
+
 // TestFixSmall checks that the text promises with --choose all only the small fixes that it makes.
 func TestFixSmall(t *testing.T) {
 	inFolder(t, "docker-25", `

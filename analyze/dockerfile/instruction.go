@@ -16,6 +16,8 @@ var (
 	// The classic builder's text for the sources of COPY and ADD: "COPY file:e1a8… in /srv/app/",
 	// "COPY multi:…".
 	copiedSum = lazy.New(`\b(file|dir|multi):[0-9a-f]{64}\b`)
+	// Docker 20 writes no space before them: "COPY --chown=1:1dir:e1a8… in /srv/app/".
+	gluedSum = lazy.New(`^(COPY|ADD) (--chown=\S*?)((?:file|dir|multi):[0-9a-f]{64} in )`)
 )
 
 // Instruction returns a step's command as in the Dockerfile: "RUN apt-get
@@ -32,7 +34,7 @@ func Instruction(command string) string {
 	nop, isNop := strings.CutPrefix(inner, "#(nop)")
 	switch {
 	case isNop:
-		return strings.TrimSpace(nop)
+		return gluedSum.ReplaceAllString(strings.TrimSpace(nop), "$1 $2 $3")
 	case isRun, len(inner) < len(run):
 		return "RUN " + strings.TrimSpace(inner)
 	}

@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/peelhq/peel/source"
@@ -11,6 +12,7 @@ func TestInstruction(t *testing.T) {
 		{"classic RUN", "/bin/sh -c apt-get update", "RUN apt-get update"},
 		{"classic RUN with arguments", "|2 A=1 B=two words /bin/sh -c make $A", "RUN make $A"},
 		{"classic COPY", "/bin/sh -c #(nop) COPY file:e1a8 in /srv/app/ ", "COPY file:e1a8 in /srv/app/"},
+		{"classic COPY with a flag", "/bin/sh -c #(nop) COPY --chown=1:1dir:" + strings.Repeat("a", 64) + " in /srv/ ", "COPY --chown=1:1 dir:" + strings.Repeat("a", 64) + " in /srv/"},
 		{"classic CMD", `/bin/sh -c #(nop)  CMD ["python3"]`, `CMD ["python3"]`},
 		{"BuildKit RUN", "RUN /bin/sh -c apt-get update # buildkit", "RUN apt-get update"},
 		{"BuildKit RUN with arguments", "RUN |1 V=3 /bin/sh -c make # buildkit", "RUN make"},
