@@ -54,6 +54,9 @@ func (a *app) extract(ctx context.Context, ref string, paths []string, x extract
 	if x.dir == "" {
 		return usage("-o DIR", "no output directory: peel extract writes into a directory")
 	}
+	if x.dir == "-" {
+		return usage("peel cat IMAGE PATH", "peel extract writes into a directory, not to standard output")
+	}
 	x.read = a.inputs(ref)
 	an, err := a.load(ctx, ref, true)
 	if err != nil {

@@ -3,6 +3,7 @@ package layer
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -94,8 +95,9 @@ func bigTar(n int) []byte {
 	}
 	copy(block[148:], fmt.Sprintf("%06o\x00 ", sum))
 	rnd := rand.New(rand.NewPCG(1, 1))
-	for i := range n {
-		tar[blockSize+i] = byte(rnd.Uint32())
+	content := tar[blockSize : blockSize+n]
+	for ; len(content) >= 8; content = content[8:] {
+		binary.LittleEndian.PutUint64(content, rnd.Uint64())
 	}
 	return tar
 }
@@ -106,7 +108,7 @@ func TestPipelineEnds(t *testing.T) {
 	tar := bigTar(8 * chunkSize)
 	broken := errors.New("broken")
 	before := runtime.NumGoroutine()
-	noTars := packedForms(t, bytes.Repeat([]byte("no tar at all. "), chunkSize))
+	noTars := packedForms(t, bytes.Repeat([]byte("no tar at all. "), 1<<15))
 	bigs, allZeros := packedForms(t, bigTar(1 << 20)[:1<<20]), packedForms(t, make([]byte, 1<<20))
 	for form, packed := range packedForms(t, tar) {
 		whole, err := scanPacked(t.Context(), form, bytes.NewReader(packed), &ScanOptions{})
