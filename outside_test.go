@@ -81,6 +81,7 @@ func TestPagerOnScreen(t *testing.T) {
 // TestOwnCommandOnScreen runs a user-defined command. Each hostile value must stay one
 // argument.
 func TestOwnCommandOnScreen(t *testing.T) {
+	testkit.Waits(t)
 	program := build(t)
 	config := t.TempDir()
 	if err := os.Mkdir(filepath.Join(config, "peel"), 0o700); err != nil {

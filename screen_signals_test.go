@@ -287,6 +287,7 @@ func runNoisy(args []string) int {
 // TestNoiseStaysOffTheScreen checks that what libraries write to standard error doesn't reach
 // the screen, and is shown after it.
 func TestNoiseStaysOffTheScreen(t *testing.T) {
+	testkit.Waits(t)
 	test, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -102,12 +102,18 @@ func shortArchive(t *testing.T, name string) []byte {
 func TestScreen(t *testing.T) {
 	program := build(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	run := func(name string, test func(t *testing.T)) {
+		t.Run(name, func(t *testing.T) {
+			testkit.Waits(t)
+			test(t)
+		})
+	}
 	open := func(t *testing.T, width, height int) *testkit.Terminal {
 		term := testkit.Start(t, exec.Command(program, filepath.Join("testdata", "sample.tar")), width, height)
 		term.WaitFor("srv")
 		return term
 	}
-	t.Run("quit", func(t *testing.T) {
+	run("quit", func(t *testing.T) {
 		term := open(t, 120, 40)
 		term.Send("q")
 		if code := term.WaitExit(); code != 0 {
@@ -117,7 +123,7 @@ func TestScreen(t *testing.T) {
 			t.Errorf("left behind:\n%s", screen)
 		}
 	})
-	t.Run("keys", func(t *testing.T) {
+	run("keys", func(t *testing.T) {
 		term := open(t, 120, 40)
 		before := term.WaitIdle()
 		term.Send("j")
@@ -131,7 +137,7 @@ func TestScreen(t *testing.T) {
 			t.Errorf("got exit code %d after Ctrl-C", code)
 		}
 	})
-	t.Run("resize", func(t *testing.T) {
+	run("resize", func(t *testing.T) {
 		term := open(t, 120, 40)
 		for _, size := range [][2]int{{80, 24}, {40, 10}, {20, 5}, {200, 60}} {
 			before := term.Screen()
@@ -145,7 +151,7 @@ func TestScreen(t *testing.T) {
 		term.Send("q")
 		term.WaitExit()
 	})
-	t.Run("pick", func(t *testing.T) {
+	run("pick", func(t *testing.T) {
 		folder := t.TempDir()
 		sample, err := filepath.Abs(filepath.Join("testdata", "sample.tar"))
 		if err != nil {
@@ -179,7 +185,7 @@ func TestScreen(t *testing.T) {
 			t.Errorf("exit code %d:\n%s", code, term.Screen())
 		}
 	})
-	t.Run("no image", func(t *testing.T) {
+	run("no image", func(t *testing.T) {
 		term := testkit.Start(t, exec.Command(program, filepath.Join(t.TempDir(), "none.tar")), 80, 24)
 		if code := term.WaitExit(); code != 3 {
 			t.Errorf("got exit code %d, want 3:\n%s", code, term.Screen())

@@ -144,6 +144,7 @@ func (s *silentTerminal) waitEnd(t *testing.T) error {
 // TestTerminalThatNeverAnswers checks that the screen appears on a terminal that answers no
 // query, and accepts keys.
 func TestTerminalThatNeverAnswers(t *testing.T) {
+	testkit.Waits(t)
 	s := startSilent(t, exec.Command(build(t), filepath.Join("testdata", "sample.tar")))
 	s.waitFor(t, "srv")
 	if _, err := s.tty.WriteString("q"); err != nil {
@@ -157,6 +158,7 @@ func TestTerminalThatNeverAnswers(t *testing.T) {
 // TestLostTerminal checks that the program ends when its terminal goes away, as when a
 // connection breaks.
 func TestLostTerminal(t *testing.T) {
+	testkit.Waits(t)
 	for _, ignoring := range []bool{false, true} {
 		command := exec.Command(build(t), filepath.Join("testdata", "sample.tar"))
 		if ignoring { // as nohup does

@@ -50,6 +50,14 @@ func Size[N any](full, short N) N {
 	return full
 }
 
+// Waits says that the test mostly waits: with -short, it runs beside others.
+func Waits(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Parallel()
+	}
+}
+
 // Rounds returns how many of n random cases a test tries: with -short one in twenty, but at
 // least one.
 func Rounds[N int | uint64](n N) N {
