@@ -62,7 +62,7 @@ func readStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOpti
 		b, err := st.member(ctx, s, &h, m)
 		if err != nil {
 			if errors.Is(err, io.ErrUnexpectedEOF) {
-				err = fmt.Errorf("cut off at byte %d of the tar: %w", s.Pos(), err)
+				err = fmt.Errorf("cut off after byte %d of the tar: %w", s.Pos(), err)
 			}
 			return nil, fmt.Errorf("reading the archive: %s: %w", memberName(string(h.Name)), err)
 		}

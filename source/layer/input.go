@@ -287,7 +287,7 @@ type tarError struct {
 
 func (e *tarError) Error() string {
 	if errors.Is(e.err, io.ErrUnexpectedEOF) {
-		return fmt.Sprintf("cut off at byte %d of the tar", e.at)
+		return fmt.Sprintf("cut off after byte %d of the tar", e.at)
 	}
 	return fmt.Sprintf("%v at byte %d of the tar", e.err, e.at)
 }
