@@ -70,6 +70,7 @@ type adviser struct {
 	nest    *nesting
 	classes []class // by node
 	moves   *moves
+	file    *dockerfile.File   // may be nil
 	lines   []*dockerfile.Line // by layer
 	steps   []*stepFacts       // by layer; nil until needed
 
@@ -95,7 +96,8 @@ func advise(ctx context.Context, a *Analysis, waste WasteRows, opts AdviceOption
 // advise makes the findings.
 func (ad *adviser) advise(ctx context.Context, waste WasteRows, opts AdviceOptions) ([]Finding, error) {
 	ad.moves = findMoves(ctx, ad.t, waste)
-	ad.lines = dockerfile.Lines(ad.a.Image, cmp.Or(opts.Dockerfile, ad.a.Dockerfile))
+	ad.file = cmp.Or(opts.Dockerfile, ad.a.Dockerfile)
+	ad.lines = dockerfile.Lines(ad.a.Image, ad.file)
 	for _, w := range waste.Until(ctx) {
 		ad.row(w)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/peelhq/peel/analyze"
+	"github.com/peelhq/peel/analyze/dockerfile"
 )
 
 // TestAdviceWords checks the advice in cases that differ only in the steps around them.
@@ -184,6 +185,30 @@ file app/lib/a 500 uid=1000 gid=1000
 				t.Errorf("mark left in %q", found.Advice)
 			}
 		})
+	}
+}
+
+// TestAdviceOnStages checks that peel doesn't advise .dockerignore for files that come from another
+// stage.
+func TestAdviceOnStages(t *testing.T) {
+	d, err := dockerfile.Parse("Dockerfile", []byte("FROM debian AS made\nRUN make\nFROM debian\nCOPY --from=made /app /app\nRUN rm /app/notes\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const image = `-- image fixture:1 linux/amd64 --
+step "FROM scratch"
+step "COPY /app /app # buildkit"
+step "RUN /bin/sh -c rm /app/notes # buildkit"
+-- layer --
+file base 1
+-- layer --
+file app/notes 500
+-- layer --
+file app/.wh.notes
+`
+	found := adviceOn(t, image, "docker-20", analyze.AdviceOptions{Dockerfile: d})
+	if len(found) == 0 || !strings.HasPrefix(found[0].Advice, "Delete them in the stage that the COPY --from reads, or narrow its source.") {
+		t.Errorf("got %+v", found)
 	}
 }
 

@@ -433,11 +433,19 @@ func (w *wording) removed(f *Finding) {
 	case w.step.uninstalls:
 		f.Title = "Packages removed in a later step"
 		f.Advice = "Install and remove them in one `RUN` (`install ... && build ... && purge ...`), or build in a separate stage and `COPY --from` what is needed."
+	case w.ad.copiesFromStage(w.g.origin()):
+		f.Advice = "Delete them in the stage that the `COPY --from` reads, or narrow its source."
 	case copies(w.ad.step(w.g.origin()).word):
 		f.Advice = "Do not copy them in: list them in `.dockerignore`, or narrow the source of the `" + w.ad.step(w.g.origin()).word + "`. For files that only the build needs, use `RUN --mount=type=bind`."
 	default:
 		f.Advice = "Delete them in the step that makes them (`RUN make ... && rm ...`), or make them in a separate stage and `COPY --from` what is needed."
 	}
+}
+
+// copiesFromStage reports whether the Dockerfile, if it is known, says that a layer's COPY reads another
+// stage or image instead of the build context.
+func (ad *adviser) copiesFromStage(layer int) bool {
+	return ad.file != nil && ad.lines[layer] != nil && strings.Contains(ad.file.Flags(ad.lines[layer].First), "--from=")
 }
 
 func (w *wording) opaque(f *Finding) {
