@@ -58,6 +58,8 @@ func TestExitCodes(t *testing.T) {
 		{"cat app.tar", 2, "needs an image and a path"},
 		{"extract app.tar /usr", 2, "no output directory"},
 		{"extract app.tar /usr -o -", 2, "try: peel cat IMAGE PATH"},
+		{"completion nosh", 2, "unknown command \"nosh\" of peel completion"},
+		{"fleet nosuch", 2, "unknown command"},
 		{"extract app.tar", 2, "needs an image and paths"},
 		{"ls app.tar --at 1 --layer 1", 2, "use either --at"},
 		{"ls app.tar --json -l", 2, "use either -l"},

@@ -17,7 +17,7 @@ func (a *app) fleetCommand() *cobra.Command {
 		Use:   "fleet COMMAND",
 		Short: "Index a whole registry, and ask what its images waste",
 		Long:  `Find out what all images of a registry store and waste. Any number of machines read each unique layer once, and write tables to a folder or an object store. peel and any SQL engine can read them. docs/fleet/README.md describes the steps.`,
-		Args:  wantArgs(0, 0, "a command"),
+		Args:  onlyCommands,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(

@@ -95,6 +95,7 @@ func (a *app) execute(ctx context.Context, args []string) (err error) {
 		for _, sub := range append(c.Commands(), c) {
 			a.takes(sub)
 		}
+		c.Args, c.RunE = onlyCommands, func(c *cobra.Command, _ []string) error { return c.Help() }
 	}
 	registerOffers(root, args)
 	if err := a.styleHelp(ctx, root); err != nil {

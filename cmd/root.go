@@ -99,6 +99,14 @@ func rootArgs(c *cobra.Command, args []string) error {
 	return usage("peel --help", "one image at a time, but there are %d arguments: %q", len(args), args)
 }
 
+// onlyCommands is the check of the arguments of a command that only has other commands.
+func onlyCommands(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage(c.CommandPath()+" --help", "unknown command %q of %s", args[0], c.CommandPath())
+}
+
 // wantArgs returns a check of a command's arguments: from least to most of
 // them (any number if most < 0), which want names for the error.
 func wantArgs(least, most int, want string) cobra.PositionalArgs {
