@@ -98,11 +98,25 @@ func misuse(c *cobra.Command, err error) error {
 		return usage(c.CommandPath()+" --help", "%w", refused)
 	}
 	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
+		if try := insteadOfDive[unknown.GetSpecifiedName()]; try != "" {
+			return usage(try, "%w; that is a flag of dive", err)
+		}
 		if meant := meantFlag(c, unknown.GetSpecifiedName()); meant != "" {
 			return usage(c.CommandPath()+" --help", "%w; did you mean --%s?", err, meant)
 		}
 	}
 	return usage(c.CommandPath()+" --help", "%w", err)
+}
+
+// insteadOfDive is what to use instead of dive's flags.
+var insteadOfDive = map[string]string{
+	"ci":                       "peel check IMAGE",
+	"ci-config":                "peel check IMAGE --config FILE",
+	"json":                     "peel report IMAGE -f json -o FILE",
+	"source":                   "peel docker://IMAGE, peel podman://IMAGE or peel FILE",
+	"lowestEfficiency":         "peel check IMAGE --min-efficiency 0.95",
+	"highestWastedBytes":       "peel check IMAGE --max-wasted 20MB",
+	"highestUserWastedPercent": "peel check IMAGE --max-user-wasted 0.1",
 }
 
 // meantFlag returns the flag of a command that a name is probably a misspelling of, or "".

@@ -60,6 +60,8 @@ func TestExitCodes(t *testing.T) {
 		{"extract app.tar /usr -o -", 2, "try: peel cat IMAGE PATH"},
 		{"completion nosh", 2, "unknown command \"nosh\" of peel completion"},
 		{"fleet nosuch", 2, "unknown command"},
+		{"--ci app.tar", 2, "unknown flag: --ci; that is a flag of dive\ntry: peel check IMAGE\n"},
+		{"check app.tar --lowestEfficiency 0.9", 2, "try: peel check IMAGE --min-efficiency 0.95\n"},
 		{"extract app.tar", 2, "needs an image and paths"},
 		{"ls app.tar --at 1 --layer 1", 2, "use either --at"},
 		{"ls app.tar --json -l", 2, "use either -l"},
