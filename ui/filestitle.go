@@ -84,7 +84,7 @@ func (f *files) aside() string {
 func (f *files) nothing() string {
 	if _, ok := f.view.Filtered(); ok {
 		if n := f.request.elsewhere; n > 0 {
-			return "nothing matches here; in other layers " + counted(n, "path") + " (m shows all)"
+			return "nothing matches here; m shows " + counted(n, "path") + " in other layers"
 		}
 		return "nothing matches the filter here"
 	}

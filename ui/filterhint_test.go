@@ -16,7 +16,7 @@ func TestFilterHints(t *testing.T) {
 		t.Errorf("got footer %q", got)
 	}
 	press(m, "enter")
-	rowWith(t, m, "nothing matches here; in other layers 2 paths (m shows all)")
+	rowWith(t, m, "nothing matches here; m shows 2 paths in other layers")
 	press(m, "m m m")
 	rowWith(t, m, "2 of ")
 

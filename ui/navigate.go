@@ -207,7 +207,7 @@ func (m *model) jumpTo(node analyze.NodeID, from, layer int, mode analyze.Mode, 
 	m.explorer.files.requestFilter(filter, opened{}, true)
 	to := m.explorer.location()
 	to.focus, to.node, to.from, to.layer, to.mode = filesPane, node, from, layer, mode
-	return tea.Batch(m.goTo(location{filesView, to}), m.say("only these files: "+m.km.dropFilter.first()+" shows all again"))
+	return tea.Batch(m.goTo(location{filesView, to}), m.say("only these files: "+m.km.dropFilter.first()+" shows all again, "+m.km.undo.first()+" goes back"))
 }
 
 func (m *model) jumpToLayer(layer int) tea.Cmd {
