@@ -257,6 +257,7 @@ const (
 // TestRecipesRun runs the shell steps of each recipe as written, on the sample: with rules that
 // pass, with a rule that fails, and with an archive that isn't the release's.
 func TestRecipesRun(t *testing.T) {
+	testkit.Long(t, "it runs the recipes of every system")
 	all := recipes(t)
 	program := build(t)
 	for name, r := range recipeRuns {

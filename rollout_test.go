@@ -293,6 +293,7 @@ func (r *runner) comments() map[string]string {
 // TestRollOut follows docs/ci.md in a new repository: it pastes the workflow with the comment,
 // and pushes three times to a pull request.
 func TestRollOut(t *testing.T) {
+	testkit.Long(t, "it runs a whole pipeline several times")
 	r := newRunner(t, build(t))
 	var w workflow
 	parsed(t, recipes(t)["github-comment"], &w)

@@ -111,6 +111,7 @@ var pathOf = map[string]string{"image": "/images/app:1/json", "list": "/images/j
 // TestEngineHostile uses an engine that answers a ping and then something that no engine sends.
 // Each call must end with an error that says why.
 func TestEngineHostile(t *testing.T) {
+	testkit.Long(t, "it tries every fault of every answer")
 	all := []string{"image", "list", "store", "save"}
 	short := all[:3] // those that aren't streams
 	zeros := make([]byte, 32<<10)

@@ -156,6 +156,7 @@ func wholeOf(ctx context.Context, r Reader, e *Entries, i int) (_ []byte, err er
 // TestReadByCheckpoints reads files in random order from layers with checkpoints, and expects
 // the right content for few bytes read.
 func TestReadByCheckpoints(t *testing.T) {
+	testkit.Long(t, "it reads from every checkpoint")
 	closeCheckpoints(t, inflate.Spacing{In: 64 << 10, Out: 200 << 10}, 16<<10)
 	packed, contents := manyFiles(t)
 	for _, c := range testkit.Sample([]struct {
@@ -264,6 +265,7 @@ func TestEachPassesOver(t *testing.T) {
 // TestCheckpointsMislead changes the blob behind the reader's back. The result must be that of
 // a read without checkpoints: the same bytes, or an error if that one fails.
 func TestCheckpointsMislead(t *testing.T) {
+	testkit.Long(t, "it reads with every kind of wrong checkpoint")
 	closeCheckpoints(t, inflate.Spacing{In: 64 << 10, Out: 200 << 10}, 16<<10)
 	packed, contents := manyFiles(t)
 	good := gzipLevel(t, packed, 6, len(packed))

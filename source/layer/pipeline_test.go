@@ -17,6 +17,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/peelhq/peel/internal/testkit"
+
 	"github.com/peelhq/peel/internal/crash"
 )
 
@@ -105,6 +107,7 @@ func bigTar(n int) []byte {
 // TestPipelineEnds checks that when reading a layer ends, for any reason, it ends at once and
 // leaves no goroutine behind.
 func TestPipelineEnds(t *testing.T) {
+	testkit.Long(t, "it waits for readers to end")
 	tar := bigTar(8 * chunkSize)
 	broken := errors.New("broken")
 	before := runtime.NumGoroutine()
