@@ -193,9 +193,8 @@ func (x *fixer) copyTo(from, by int) (*edition, error) {
 	for _, layer := range []int{from, by} {
 		for _, i := range x.versionsOf(layer) {
 			v := &t.versions[i]
-			first, _ := t.versionRange(v.node)
 			switch {
-			case v.kind == source.Dir && v.change != Removed && i > first && t.versions[i-1].change != Removed:
+			case v.kind == source.Dir && v.change != Removed && t.existed(i):
 			case layer == from && old == none && v.kind == source.File:
 				old = int(v.node)
 			case layer == by && v.change == Removed && int(v.node) == old:

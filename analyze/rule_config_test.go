@@ -144,7 +144,13 @@ file usr/bin/ping 10 mode=0755 xattr:security.capability="\x01\x00\x00\x02 \x00"
 	if o.Failed() || len(o.Findings) != 1 || o.Findings[0].Severity != analyze.Note {
 		t.Errorf("a hidden file fails the rule: %s", resultOf(o))
 	}
-	// The header of a hard link makes the file setuid, even if that name is deleted.
+	// The header of a hard link makes its file setuid, from any layer, even if the link is deleted.
+	for _, links := range []string{"hardlink ls -> su mode=04755\n", "hardlink ls -> su mode=04755\nhardlink last -> su mode=0755\n", "-- layer --\nhardlink ls -> su mode=04755\n"} {
+		_, o = checkedWith(t, "-- layer --\nfile x 1\n-- layer --\nfile su 1 mode=0755\n"+links, "oci-tar", "setuid on error")
+		if !o.Failed() {
+			t.Errorf("%q passes: %s", links, resultOf(o))
+		}
+	}
 	_, o = checkedWith(t, "-- layer --\nfile x 1\n-- layer --\nfile su 1 mode=0755\nhardlink ls -> su mode=04755\n-- layer --\nfile .wh.ls\n", "oci-tar", "setuid on error")
 	if !o.Failed() || o.Findings[0].Path != "/su" {
 		t.Errorf("a file that its hard link makes setuid: %s", resultOf(o))

@@ -46,8 +46,8 @@ func (p privileges) text() string {
 	return enumerate(words)
 }
 
-// privilegesOf returns the privileges of version i; nothing unless it is a file. If several names
-// have different headers, it returns those of the first and of the last.
+// privilegesOf returns the privileges of version i; nothing unless it is a file. If the headers of
+// several names differ, the modes of the first, of the last and of its own all count.
 func (t *Tree) privilegesOf(i int32) privileges {
 	v := &t.versions[i]
 	if v.kind != source.File || v.entry == none || v.inode == none {
@@ -56,7 +56,8 @@ func (t *Tree) privilegesOf(i int32) privileges {
 	layer, entry := t.carrier(i)
 	e := t.layers[layer].Entries.Attributes(int(entry))
 	last := t.lastHeader(i)
-	return privileges{(e.Mode | last.Mode) & (setUserBit | setGroupBit), cmp.Or(last.Xattrs[capabilityXattr], e.Xattrs[capabilityXattr])}
+	mode := e.Mode | last.Mode | t.layers[v.layer].Entries.Attributes(int(v.entry)).Mode
+	return privileges{mode & (setUserBit | setGroupBit), cmp.Or(last.Xattrs[capabilityXattr], e.Xattrs[capabilityXattr])}
 }
 
 // setuid forbids files in own layers that give additional rights to the user who runs them. A

@@ -126,12 +126,6 @@ func (c *unionComparison) versions(path string, i, j int32) {
 	}
 }
 
-// lastHeader returns the entry with the mode, owner and time of version i, as stamped does.
-func (t *Tree) lastHeader(i int32) source.Entry {
-	layer, entry := t.stamped(i)
-	return t.layers[layer].Entries.Attributes(int(entry))
-}
-
 // place returns where the content of version i is stored.
 func (t *Tree) place(i int32) ContentPlace {
 	layer, entry := t.carrier(i)

@@ -317,6 +317,12 @@ func (t *Tree) stamped(i int32) (layer uint16, entry int32) {
 	return id.layer, id.stamp
 }
 
+// lastHeader returns the entry with the mode, owner and time of version i, as stamped does.
+func (t *Tree) lastHeader(i int32) source.Entry {
+	layer, entry := t.stamped(i)
+	return t.layers[layer].Entries.Attributes(int(entry))
+}
+
 // header returns the entry of version i's own layer with its mode, owner and time. A name of a
 // symlink has its own, and so has a link to a file of a lower layer.
 func (t *Tree) header(i int32) int32 {
