@@ -185,8 +185,13 @@ func (e *explorer) onFile() bool {
 }
 
 // nextMode cycles through the modes of the files pane. A range begins with the base image, so that
-// it shows what was built on it.
+// it shows what was built on it. If nothing matches the filter here, the next mode is the one that
+// shows the matches in other layers.
 func (e *explorer) nextMode(n int) {
+	if n > 0 && e.files.request.elsewhere > 0 {
+		e.setMode(analyze.Everything)
+		return
+	}
 	const modes = int(analyze.Everything) + 1
 	e.setMode(analyze.Mode((int(e.mode) + n + modes) % modes))
 }

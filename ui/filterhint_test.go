@@ -17,7 +17,7 @@ func TestFilterHints(t *testing.T) {
 	}
 	press(m, "enter")
 	rowWith(t, m, "nothing matches here; m shows 2 paths in other layers")
-	press(m, "m m m")
+	press(m, "m")
 	rowWith(t, m, "2 of ")
 
 	press(m, "F f")
