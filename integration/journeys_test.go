@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // pane is the real program in tmux, used as a person would.
@@ -25,7 +27,8 @@ func openSample(t *testing.T, peel program, size [2]string, flags ...string) *pa
 	return p
 }
 
-// openPane runs peel with arguments in a new tmux; SAMPLE stands for the sample image.
+// openPane runs peel with arguments in a new tmux; SAMPLE stands for the sample image. It hides the
+// machine's engines, whose images could fill a list.
 func openPane(t *testing.T, peel program, size [2]string, args string) *pane {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
@@ -40,8 +43,12 @@ func openPane(t *testing.T, peel program, size [2]string, args string) *pane {
 	}
 	dir := t.TempDir()
 	p := &pane{t: t, socket: filepath.Join(dir, "tmux"), dir: dir}
+	environment := "XDG_CONFIG_HOME=" + dir + " LC_ALL=C.UTF-8 TERM=xterm-256color "
+	for name, value := range testkit.Unreachable {
+		environment += name + "=" + value + " "
+	}
 	p.tmux("-f", "/dev/null", "new-session", "-d", "-x", size[0], "-y", size[1], "-c", dir,
-		"XDG_CONFIG_HOME="+dir+" LC_ALL=C.UTF-8 TERM=xterm-256color "+string(peel)+" --no-cache "+strings.ReplaceAll(args, "SAMPLE", sample)+"; echo ended with $?; exec sleep 60")
+		environment+string(peel)+" --no-cache "+strings.ReplaceAll(args, "SAMPLE", sample)+"; echo ended with $?; exec sleep 60")
 	t.Cleanup(func() { p.tmux("kill-server") })
 	return p
 }
