@@ -56,6 +56,8 @@ type Finding struct {
 
 	Line *dockerfile.Line // in the Dockerfile; nil if unknown
 
+	merged int // number of findings that Brief has merged into this one; 0 for any other
+
 	from *findingSource // its source, for Fixes; nil otherwise
 }
 

@@ -127,11 +127,23 @@ func Brief(findings []Finding, floor int64) []Finding {
 	return out
 }
 
+// CountFindings returns the number of findings, with each of those that Brief has merged.
+func CountFindings(findings []Finding) int {
+	n := 0
+	for i := range findings {
+		n += findings[i].Count()
+	}
+	return n
+}
+
+// Count returns the number of findings that f stands for: 1, or those that Brief has merged.
+func (f *Finding) Count() int { return max(f.merged, 1) }
+
 func counted(n int) string { return human.Count(n, "finding of waste", "findings of waste") }
 
 // summedUp returns a note that replaces several findings of waste; it has no title yet.
 func summedUp(id string, findings []Finding) Finding {
-	f := Finding{ID: id, Rule: RuleWaste, Severity: Note, Layer: -1, Advice: "JSON lists each of them; so does a check with min-finding: off."}
+	f := Finding{ID: id, Rule: RuleWaste, Severity: Note, Layer: -1, merged: len(findings), Advice: "JSON lists each of them; so does a check with min-finding: off."}
 	for i := range findings {
 		f.Bytes += findings[i].Bytes
 		f.Versions += findings[i].Versions

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -80,5 +82,41 @@ func TestHTMLCommand(t *testing.T) {
 	}
 	if c := newHTMLCommand(strings.Repeat("a ", 900), htmlCommandRunes); len(c[0]) != htmlCommandWords {
 		t.Errorf("got %d words, want %d", len(c[0]), htmlCommandWords)
+	}
+}
+
+// TestMoreFindings checks that reports count each of the findings that they sum up.
+func TestMoreFindings(t *testing.T) {
+	a := analysisAt(t, "../testdata/sample.tar")
+	var findings []analyze.Finding
+	for i := range 30 {
+		f := analyze.Finding{ID: fmt.Sprint("waste/", i), Rule: analyze.RuleWaste, Title: fmt.Sprint("Waste ", i), Layer: 1, Bytes: 1 << 20}
+		switch {
+		case i >= 25:
+			f.OfBase = true
+		case i >= 20:
+			f.BelowFloor, f.Bytes = true, 1
+		}
+		findings = append(findings, f)
+	}
+	for form, c := range map[string]struct {
+		write func(io.Writer, *analyze.Analysis, []analyze.Finding) error
+		want  []string
+	}{
+		"text":     {Text, []string{"(8 of 30 findings)", "22 more findings"}},
+		"markdown": {Markdown, []string{"20 more findings"}},
+	} {
+		var b strings.Builder
+		if err := c.write(&b, a, findings); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s lacks %q:\n%s", form, want, b.String())
+			}
+		}
+	}
+	if _, more := newHTMLFindings(analyze.Brief(findings, 2), 8); more != 22 {
+		t.Errorf("a page leaves out %d findings, want 22", more)
 	}
 }

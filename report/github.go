@@ -41,7 +41,11 @@ func CheckGitHub(w io.Writer, vs ...*Verdict) error {
 			}
 			annotate(&b, level[i].Finding, about)
 		}
-		if left := len(level) - shown; left > 0 {
+		left := 0
+		for _, f := range level[shown:] {
+			left += f.Count()
+		}
+		if left > 0 {
 			text := human.Count(left, "more finding", "more findings") + ": see the summary of this run"
 			fmt.Fprintf(&b, "::%s title=peel::%s\n", githubLevel(s), githubData(text))
 		}

@@ -120,7 +120,7 @@ func newHTMLFindings(findings []analyze.Finding, most int) (rows []htmlFinding, 
 		bytes += row.bytes()
 		rows = append(rows, row)
 	}
-	return rows, len(findings) - len(rows)
+	return rows, analyze.CountFindings(findings[len(rows):])
 }
 
 // htmlFindingBytes bounds the text of all findings of a list, as HTML writes it.

@@ -55,7 +55,7 @@ func (m *mdPage) toChange(a *analyze.Analysis, findings []analyze.Finding) {
 	m.fits("\n**What to change**\n\n")
 	shown := m.list(min(len(findings), worstShown), item)
 	if rest := findings[shown:]; len(rest) > 0 {
-		m.details(human.Count(len(rest), "more finding", "more findings")+", "+human.Size(total(rest)), func() {
+		m.details(human.Count(analyze.CountFindings(rest), "more finding", "more findings")+", "+human.Size(total(rest)), func() {
 			n := m.list(min(len(rest), mdFolded), func(i int) string { return item(shown + i) })
 			if left := len(rest) - n; left > 0 {
 				m.fits("\n" + human.Count(left, "more is", "more are") + " not listed.\n")

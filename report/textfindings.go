@@ -19,7 +19,7 @@ func (p *page) toChange(findings []analyze.Finding) {
 	}
 	shown := findings[:min(len(findings), adviceShown)]
 	if len(shown) < len(findings) {
-		p.heading("What to change (%d of %s)", len(shown), human.Count(len(findings), "finding", "findings"))
+		p.heading("What to change (%d of %s)", len(shown), human.Count(analyze.CountFindings(findings), "finding", "findings"))
 	} else {
 		p.heading("What to change")
 	}
@@ -27,7 +27,7 @@ func (p *page) toChange(findings []analyze.Finding) {
 		p.change(&shown[i])
 	}
 	if rest := findings[len(shown):]; len(rest) > 0 {
-		p.line("%s  and %s: -f markdown, html or json", padLeft(human.Size(total(rest)), findingIndent-2), human.Count(len(rest), "more finding", "more findings"))
+		p.line("%s  and %s: -f markdown, html or json", padLeft(human.Size(total(rest)), findingIndent-2), human.Count(analyze.CountFindings(rest), "more finding", "more findings"))
 	}
 }
 
