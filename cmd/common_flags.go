@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/peelhq/peel/source"
 )
 
 // Every command inherits root's flags, which say how an image is opened. A command that opens none,
@@ -50,6 +52,20 @@ func refuses(c *cobra.Command, name string) bool {
 	}
 	_, ok := f.Value.(refusedFlag)
 	return ok
+}
+
+// checkPlatform rejects a malformed --platform before an image is opened: not the image is at fault.
+func (a *app) checkPlatform(c *cobra.Command) error {
+	if a.platform == allPlatforms {
+		if path := c.CommandPath(); path != "peel check" && path != "peel fleet plan" {
+			return usage("--platform linux/arm64", "only peel check and peel fleet plan take --platform all")
+		}
+		return nil
+	}
+	if err := source.CheckPlatform(a.platform); err != nil {
+		return usage("", "--%w", err)
+	}
+	return nil
 }
 
 // given returns the common flags that were set, one word each, without those that a command of this

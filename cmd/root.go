@@ -48,7 +48,10 @@ func (a *app) root() *cobra.Command {
 		ValidArgsFunction: complete,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
 			a.noteVariables(c.Root())
-			return fromEnvironment(c)
+			if err := fromEnvironment(c); err != nil {
+				return err
+			}
+			return a.checkPlatform(c)
 		},
 	}
 	flags := root.PersistentFlags()

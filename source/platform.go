@@ -117,6 +117,12 @@ func parsePlatform(s string) (platform, error) {
 	return p.normal(), nil
 }
 
+// CheckPlatform returns an error unless s has the form of a platform, as Options.Platform takes it.
+func CheckPlatform(s string) error {
+	_, err := wantedPlatform(s)
+	return err
+}
+
 // wantedPlatform is the platform that a caller asks for; the zero platform for "".
 func wantedPlatform(s string) (platform, error) {
 	if s == "" {
