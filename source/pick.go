@@ -64,7 +64,7 @@ func (ch choice) from(ctx context.Context, b bundle, as form) (*Image, error) {
 		dockerErr = err
 	}
 	err := unlisted(as, ociErr, dockerErr)
-	if errors.Is(err, errNoList) {
+	if errors.Is(err, errNoList) || errors.Is(err, errNoManifest) || errors.Is(err, errNoIndex) {
 		if is := resembles(ctx, b, ch.ref); is != "" {
 			err = fmt.Errorf("%w; %s", err, is)
 		}
@@ -72,8 +72,12 @@ func (ch choice) from(ctx context.Context, b bundle, as form) (*Image, error) {
 	return nil, err
 }
 
-// errNoList says that a bundle has no list of images.
-var errNoList = errors.New("not an image: it has neither a manifest.json (docker archive) nor an index.json (OCI layout)")
+// These say that a bundle has no list of images, or not the one of the requested form.
+var (
+	errNoList     = errors.New("not an image: it has neither a manifest.json (docker archive) nor an index.json (OCI layout)")
+	errNoManifest = errors.New("not a docker archive: it has no manifest.json")
+	errNoIndex    = errors.New("not an OCI layout: it has no index.json")
+)
 
 // rootFiles are typical files of root filesystems.
 var rootFiles = []string{"bin", "etc", "usr", "bin/sh", "etc/passwd", "etc/os-release", "usr/bin/env", "usr/lib/os-release", "Windows/System32"}
@@ -85,12 +89,16 @@ func resembles(ctx context.Context, b bundle, ref string) string {
 		_, err := b.file(ctx, name)
 		return err == nil || errors.Is(err, errNotRegular)
 	}
+	if there("manifest.json") || there("index.json") {
+		return "" // an image of another form
+	}
 	if there("repositories") {
 		return "it looks like an archive of Docker before 1.10: load it into an engine, and save it again"
 	}
 	_, isFolder := b.(*folder)
+	local := true // dir: and rootfs: can read it
 	if k, rest := kindOf(ref); k != nil && rest != "" {
-		ref = rest
+		ref, local = rest, strings.HasPrefix(k.takes, "FILE") || strings.HasPrefix(k.takes, "DIR")
 	}
 	found := 0
 	for _, name := range rootFiles {
@@ -98,11 +106,11 @@ func resembles(ctx context.Context, b bundle, ref string) string {
 			found++
 		}
 	}
-	if found >= 2 {
-		if isFolder {
-			return "it looks like a root filesystem, which has no layers: open it as one layer with dir:" + ref
-		}
-		return "it looks like a root filesystem, as docker export writes it, which has no layers: open it as one layer with rootfs:" + ref + ", or save the image instead, with docker save"
+	if found >= 2 && isFolder {
+		return "it looks like a root filesystem: dir:" + ref + " opens it as one layer"
+	}
+	if found >= 2 && local {
+		return "it looks like a root filesystem, as docker export writes it: rootfs:" + ref + " opens it as one layer, and docker save writes an image"
 	}
 	if m, ok := b.(interface{ layoutBelow() string }); ok {
 		if dir := m.layoutBelow(); dir != "" {
@@ -112,7 +120,10 @@ func resembles(ctx context.Context, b bundle, ref string) string {
 	if isFolder {
 		return "dir:" + ref + " opens a folder of any files as one layer"
 	}
-	return ""
+	if !local {
+		return ""
+	}
+	return "rootfs:" + ref + " opens a tar of any files as one layer"
 }
 
 // fallsBack reports whether manifest.json may work where the index failed with this error: the
@@ -146,9 +157,9 @@ func unlisted(as form, ociErr, dockerErr error) error {
 	noManifest := errors.Is(dockerErr, fs.ErrNotExist) && !errors.As(dockerErr, &chosen)
 	switch {
 	case as == dockerForm && noManifest:
-		return errors.New("not a docker archive: it has no manifest.json")
+		return errNoManifest
 	case as == ociForm && noIndex:
-		return errors.New("not an OCI layout: it has no index.json")
+		return errNoIndex
 	case noIndex && noManifest:
 		return errNoList
 	case ociErr != nil && !noIndex:

@@ -192,10 +192,10 @@ func TestRootfsAdvice(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ ref, want string }{
-		{root, "open it as one layer with dir:" + root},
+		{root, "dir:" + root + " opens it as one layer"},
 		{"oci:" + root, "not an OCI layout"},
 		{plain, "dir:" + plain + " opens a folder of any files as one layer"},
-		{file, "open it as one layer with rootfs:" + file},
+		{file, "rootfs:" + file + " opens it as one layer"},
 		{"rootfs:" + root, "a folder; open it with dir:" + root},
 		{"dir:" + file, "not a folder; open a tar of a root filesystem with rootfs:" + file},
 		{"rootfs:" + filepath.Join(dir, "text"), "not the tar of a root filesystem: it is text"},

@@ -147,6 +147,7 @@ func TestWhatIs(t *testing.T) {
 		{"old.tar", tarOf("repositories", "0000/layer.tar", "0000/json"), "Docker before 1.10"},
 		{"layout.tar", tarOf("image/index.json", "image/oci-layout", "image/blobs/"), `its folder "image" looks like an OCI layout`},
 		{"files.tar", tarOf("readme"), "neither a manifest.json (docker archive) nor an index.json"},
+		{"data.tar", tarOf("readme"), "opens a tar of any files as one layer"},
 		// A tar may begin with any name.
 		{"files.tar", tarOf("MZ"), "neither a manifest.json"},
 		{"files.tar", tarOf("PK\x03\x04"), "neither a manifest.json"},
@@ -165,6 +166,30 @@ func TestWhatIs(t *testing.T) {
 				t.Errorf("from standard input: got error %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestNamesRootfs checks that a tar or folder without the list of images of the requested kind is
+// opened as the error says.
+func TestNamesRootfs(t *testing.T) {
+	t.Chdir(t.TempDir())
+	root := testkit.TarOf([]testkit.Member{{Name: "./etc/", Dir: true}, {Name: "./etc/passwd", Data: []byte("x")}})
+	if err := os.WriteFile("root.tar", root, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll("root/data", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for ref, want := range map[string]string{
+		"root.tar": "rootfs:root.tar", "docker-archive:root.tar": "rootfs:root.tar", "oci-archive:root.tar:1": "rootfs:root.tar",
+		"root": "dir:root", "oci:root": "dir:root",
+	} {
+		if _, err := describe(ref, source.Options{}); err == nil || !strings.Contains(err.Error(), want+" opens") {
+			t.Errorf("%s: error %v doesn't name %s", ref, err, want)
+		}
+		if _, err := describe(want, source.Options{}); err != nil {
+			t.Errorf("%s: %v", want, err)
+		}
 	}
 }
 
