@@ -22,7 +22,11 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"app.tar", 0, ""},
 		{"--version", 0, ""},
+		{"version", 0, ""},
 		{"--help", 0, ""},
+		{"help", 0, ""},
+		{"help check", 0, ""},
+		{"help fleet plan", 0, ""},
 		{"ls --help", 0, ""},
 		{"completion bash", 0, ""},
 		{"report app.tar", 0, ""},
@@ -58,6 +62,10 @@ func TestExitCodes(t *testing.T) {
 		{"cat app.tar", 2, "needs an image and a path"},
 		{"extract app.tar /usr", 2, "no output directory"},
 		{"extract app.tar /usr -o -", 2, "try: peel cat IMAGE PATH"},
+		{"version app.tar", 2, "peel version takes no arguments"},
+		{"help chekc", 2, "no help for \"chekc\": peel has no such command\ntry: peel check --help"},
+		{"help fleet nosuch", 2, "try: peel fleet --help"},
+		{"help ls app.tar", 2, "try: peel ls --help"},
 		{"completion nosh", 2, "unknown command \"nosh\" of peel completion"},
 		{"fleet nosuch", 2, "unknown command"},
 		{"--ci app.tar", 2, "unknown flag: --ci; that is a flag of dive\ntry: peel check IMAGE\n"},
@@ -261,6 +269,24 @@ func TestDefects(t *testing.T) {
 		said := err.String()
 		if code != exitWork || !strings.Contains(said, "this is a defect in peel: a defect\n  - exit_test.go:") || !strings.Contains(said, "\ntry: again with the latest release") {
 			t.Errorf("peel %s: got exit code %d, standard error:\n%s", c.args, code, said)
+		}
+	}
+}
+
+// TestVersion checks that the command prints what the flag does, and that an image of that name
+// still opens.
+func TestVersion(t *testing.T) {
+	inFolder(t, "docker-25", story)
+	if err := os.Rename("app.tar", "version"); err != nil {
+		t.Fatal(err)
+	}
+	flag, command := must(t, "--version"), must(t, "version")
+	if flag != command || !strings.HasPrefix(flag, "peel version ") {
+		t.Errorf("peel --version prints %q, peel version %q", flag, command)
+	}
+	for _, ref := range []string{"./version", "docker-archive:version"} {
+		if out := must(t, ref); !strings.Contains(out, "5 layers") {
+			t.Errorf("peel %s doesn't open the image:\n%s", ref, out)
 		}
 	}
 }

@@ -97,6 +97,11 @@ func (a *app) execute(ctx context.Context, args []string) (err error) {
 		}
 		c.Args, c.RunE = onlyCommands, func(c *cobra.Command, _ []string) error { return c.Help() }
 	}
+	root.InitDefaultHelpCmd()
+	if c, _, err := root.Find([]string{"help"}); err == nil && c != root {
+		c.Args = helpArgs
+		a.takes(c)
+	}
 	registerOffers(root, args)
 	if err := a.styleHelp(ctx, root); err != nil {
 		return err

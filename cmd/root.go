@@ -76,7 +76,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		ls, log, cat, extract, a.reportCommand(), a.fixCommand(), a.checkCommand(), a.diffCommand(), packages, index,
 		grep, a.squashCommand(), a.buildCommand(), a.fleetCommand(),
-		a.takes(a.imagesCommand(), registryFlags, engineFlags), a.cacheCommand(), a.takes(a.configCommand()), a.takes(a.manCommand(root)),
+		a.takes(a.imagesCommand(), registryFlags, engineFlags), a.cacheCommand(), a.takes(a.configCommand()), a.takes(a.manCommand(root)), a.takes(a.versionCommand()),
 	)
 	return root
 }
@@ -108,6 +108,22 @@ func onlyCommands(c *cobra.Command, args []string) error {
 		return nil
 	}
 	return usage(c.CommandPath()+" --help", "unknown command %q of %s", args[0], c.CommandPath())
+}
+
+// helpArgs allows the name of a command.
+func helpArgs(c *cobra.Command, args []string) error {
+	c.Root().SuggestionsMinimumDistance = 2
+	of, rest, err := c.Root().Find(args)
+	if err != nil || len(rest) == 0 {
+		return err
+	}
+	try := of.CommandPath() + " --help, which lists the commands"
+	if !of.HasSubCommands() {
+		try = of.CommandPath() + " --help"
+	} else if like := of.SuggestionsFor(rest[0]); len(like) > 0 {
+		try = of.CommandPath() + " " + like[0] + " --help"
+	}
+	return usage(try, "no help for %q: %s has no such command", rest[0], of.CommandPath())
 }
 
 // wantArgs returns a check of a command's arguments: from least to most of

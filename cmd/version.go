@@ -2,8 +2,31 @@ package cmd
 
 import (
 	"cmp"
+	"context"
+	"fmt"
+	"io"
 	"runtime/debug"
+
+	"github.com/spf13/cobra"
 )
+
+// versionCommand is what people type who know kubectl, docker or gh. An image of that name opens as
+// docker://version or ./version.
+func (a *app) versionCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:    "version",
+		Short:  "Print the version, as peel --version does",
+		Hidden: true,
+		Args:   wantArgs(0, 0, "no arguments"),
+	}
+	c.RunE = a.run(func(ctx context.Context, _ []string) error {
+		return a.print(ctx, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%s version %s\n", c.Root().Name(), c.Root().Version)
+			return err
+		})
+	})
+	return c
+}
 
 // release is the version of a release, set by the linker:
 // -X github.com/peelhq/peel/cmd.release=1.2.3
