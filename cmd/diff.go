@@ -16,17 +16,6 @@ import (
 	"github.com/peelhq/peel/ui"
 )
 
-// diffForms are the forms of a comparison, by the names that -f takes.
-var diffForms = map[string]func(io.Writer, *report.Comparison) error{
-	"text":     report.DiffText,
-	"json":     report.DiffJSON,
-	"markdown": report.DiffMarkdown,
-	"html":     report.DiffHTML,
-}
-
-// diffFormNames are their names, the one without -f first.
-var diffFormNames = []string{"text", "json", "markdown", "html"}
-
 // diffRows is the number of paths to list without --most. JSON lists all, and HTML as many as a
 // page takes.
 const diffRows = 20
@@ -63,7 +52,7 @@ peel diff last.tar app.tar --exit-code
 		ValidArgsFunction: completeImages,
 	}
 	flags := c.Flags()
-	o.forms.addTo(c, diffFormNames...)
+	o.forms.addTo(c, formNames(func(f *form) bool { return f.diff != nil })...)
 	flags.IntVarP(&o.most, "most", "n", diffRows, "most paths to list, 0 for all (default for html: 2000; for json: all)")
 	flags.BoolVar(&o.exitCode, "exit-code", false, "exit 1 if the images differ in a file, a layer or the configuration")
 	flags.Var(&o.from, "from", "compare the union after layer N of one image ...")
@@ -149,7 +138,7 @@ func (a *app) diff(ctx context.Context, images []string, o *diffOptions) error {
 		listed, some := *c.Difference, *c
 		listed.Paths = listed.Paths[:min(len(listed.Paths), o.rows(out.format))]
 		some.Difference, some.Layout = &listed, a.layout(out)
-		return diffForms[out.format](w, &some)
+		return formOf(out.format).diff(w, &some)
 	})
 	if o.exitCode && !c.None() && (err == nil || closedPipe(err)) {
 		return errDiffer

@@ -27,6 +27,14 @@ func TestOutputs(t *testing.T) {
 		{"-f json -o a -f text -f json -o b", "json>a text>- json>b"},
 		{"-o a -o b -f text -f json", "text>a json>b"},
 
+		{"-o a.json", "json>a.json"},
+		{"-o a.JSON -o b.txt -o -", "json>a.JSON text>b.txt text>-"},
+		{"-o a.tar.json.gz", "text>a.tar.json.gz"},
+		{"-o a.json -f text", "text>a.json"},
+		{"-f text -o a.json", "text>a.json"},
+		{"-o a.html", "-o a.html: the file's name means html, but the formats here are text, json"},
+		{"-o a.sarif.json", "-o a.sarif.json: the file's name means sarif, but the formats here are text, json"},
+
 		{"-f xml", `unknown format "xml": use text, json`},
 		{"-f json -f text", "json and text would both go to standard output"},
 		{"-f json -o - -f text", "json and text would both go to standard output"},
@@ -87,9 +95,6 @@ func TestCheckForms(t *testing.T) {
 			}
 		}
 	}
-	if len(checkForms) != len(checkFormNames) {
-		t.Error("a form has no name")
-	}
 }
 
 func TestSeveralForms(t *testing.T) {
@@ -104,6 +109,20 @@ func TestSeveralForms(t *testing.T) {
 	must(t, "report", "app.tar", "-f", "markdown", "-o", "r.md", "-f", "json", "-o", "r.json")
 	if read(t, "r.json") != must(t, "report", "app.tar", "-f", "json") || read(t, "r.md") != must(t, "report", "app.tar", "-f", "markdown") {
 		t.Error("two forms together differ from each form alone")
+	}
+	// The ending of a file's name means its form.
+	peel("check", "app.tar", "-o", "c.sarif", "-o", "c.xml")
+	if !strings.Contains(read(t, "c.sarif"), `"2.1.0"`) || !strings.Contains(read(t, "c.xml"), "<testsuites") {
+		t.Error("a file is in another form than its name means")
+	}
+	for _, args := range []string{"report app.tar -o e.html", "diff app.tar app.tar -o e.html", "check app.tar -o e.html"} {
+		peel(strings.Fields(args)...)
+		if got := read(t, "e.html"); !strings.HasPrefix(got, "<!DOCTYPE html>") {
+			t.Errorf("peel %s writes no page: %.60q", args, got)
+		}
+	}
+	if r := peel("report", "app.tar", "-o", "e.sarif"); r.code != 2 || !strings.Contains(r.err, "try: -f text") {
+		t.Errorf("exit code %d, %s", r.code, r.err)
 	}
 	// Files are written even if the reader of standard output has gone.
 	var said bytes.Buffer

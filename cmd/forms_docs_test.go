@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -9,7 +8,7 @@ import (
 )
 
 // TestFormsInDocs checks that the table in docs/cli.md lists exactly the forms of each command,
-// and that -f offers each form and has a function for it.
+// that it has the endings of each form, and that -f offers each form.
 func TestFormsInDocs(t *testing.T) {
 	_, table, ok := strings.Cut(read(t, filepath.Join("..", "docs", "cli.md")), "| form |")
 	if !ok {
@@ -30,6 +29,15 @@ func TestFormsInDocs(t *testing.T) {
 			continue
 		}
 		for name := range strings.SplitSeq(cells[0], ",") {
+			var endings []string
+			if f := formOf(strings.Trim(name, " `")); f != nil {
+				for _, e := range f.endings {
+					endings = append(endings, "`"+e+"`")
+				}
+			}
+			if got, want := strings.TrimSpace(cells[slices.Index(columns, "file")+1]), strings.Join(endings, ", "); got != want {
+				t.Errorf("docs/cli.md: files of %s end in %q, want %q", name, got, want)
+			}
 			for k, column := range columns {
 				if k+1 < len(cells) && strings.TrimSpace(cells[k+1]) == "✓" {
 					documented[column] = append(documented[column], strings.Trim(name, " `"))
@@ -39,9 +47,10 @@ func TestFormsInDocs(t *testing.T) {
 	}
 	root := (&app{}).root()
 	for command, forms := range map[string][]string{
-		"check": slices.Sorted(maps.Keys(checkForms)), "report": slices.Sorted(maps.Keys(reportForms)), "diff": slices.Sorted(maps.Keys(diffForms)),
+		"check": formNames(func(f *form) bool { return f.check != nil }), "report": formNames(func(f *form) bool { return f.report != nil }), "diff": formNames(func(f *form) bool { return f.diff != nil }),
 	} {
 		slices.Sort(documented[command])
+		slices.Sort(forms)
 		if !slices.Equal(documented[command], forms) {
 			t.Errorf("peel %s: docs/cli.md has forms %v, the program %v", command, documented[command], forms)
 		}

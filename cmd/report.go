@@ -9,17 +9,7 @@ import (
 
 	"github.com/peelhq/peel/analyze"
 	"github.com/peelhq/peel/internal/crash"
-	"github.com/peelhq/peel/report"
 )
-
-// reportForms are the forms of a report, by the names that -f takes.
-var reportForms = map[string]func(context.Context, io.Writer, *analyze.Analysis, []analyze.Finding) error{
-	"text":       untilWriteFails(report.Text), // its layout depends on where it goes
-	"json":       untilWriteFails(report.JSON),
-	"markdown":   untilWriteFails(report.Markdown),
-	"html":       report.HTML,
-	"dockerfile": untilWriteFails(report.Dockerfile),
-}
 
 // untilWriteFails adapts a form that needs no context: it writes continuously, and the writer fails
 // once the context has ended.
@@ -34,9 +24,11 @@ func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report IMAGE",
 		Short: "Write a report: totals, findings, layers, causes and waste",
-		Long:  `Write a report about the whole image: its totals, what to change in the build, what each layer carries and hides, and what is wasted, why, and by which build step. docs/json.md describes the JSON format, docs/html.md the HTML page. The dockerfile format restores a Dockerfile from the image's history (docs/cli.md). To write several formats at once, add an -o after each -f. peel replaces existing files atomically.`,
+		Long:  `Write a report about the whole image: its totals, what to change in the build, what each layer carries and hides, and what is wasted, why, and by which build step. docs/json.md describes the JSON format, docs/html.md the HTML page. The dockerfile format restores a Dockerfile from the image's history (docs/cli.md). Without -f, the ending of the file's name chooses the format: app.html is a page. To write several formats at once, add an -o after each -f. peel replaces existing files atomically.`,
 		Example: `
-peel report app.tar -f json -o app.json
+peel report app.tar -o app.html
+# several formats at once
+peel report app.tar -f json -o app.json -f markdown -o -
 `,
 		Args:              wantArgs(1, 1, "one image"),
 		ValidArgsFunction: complete,
@@ -44,7 +36,7 @@ peel report app.tar -f json -o app.json
 			return a.report(ctx, args[0], &outputs)
 		}),
 	}
-	outputs.addTo(c, "text", "json", "markdown", "html", "dockerfile")
+	outputs.addTo(c, formNames(func(f *form) bool { return f.report != nil })...)
 	return c
 }
 
@@ -77,7 +69,7 @@ func (a *app) report(ctx context.Context, ref string, flags *outputFlags) error 
 		if o.format == "text" {
 			return a.layout(o).Text(w, an, findings) //nolint:contextcheck // it writes as it goes, and the writer fails once the context has ended
 		}
-		return reportForms[o.format](ctx, w, an, findings)
+		return formOf(o.format).report(ctx, w, an, findings)
 	})
 }
 

@@ -19,25 +19,13 @@ import (
 	"github.com/peelhq/peel/report"
 )
 
-// checkForms are the forms of a check, by the names that -f takes.
-var checkForms = map[string]func(context.Context, io.Writer, ...*report.Verdict) error{
-	"text":     verdictsUntilWriteFails(report.CheckText),
-	"json":     verdictsUntilWriteFails(report.CheckJSON),
-	"junit":    verdictsUntilWriteFails(report.CheckJUnit),
-	"sarif":    verdictsUntilWriteFails(report.CheckSARIF),
-	"markdown": verdictsUntilWriteFails(report.CheckMarkdown),
-	"html":     report.CheckHTML,
-	"github":   verdictsUntilWriteFails(report.CheckGitHub),
-	"gitlab":   verdictsUntilWriteFails(report.CheckGitLab),
-}
-
 // verdictsUntilWriteFails is untilWriteFails for a check.
 func verdictsUntilWriteFails(form func(io.Writer, ...*report.Verdict) error) func(context.Context, io.Writer, ...*report.Verdict) error {
 	return func(_ context.Context, w io.Writer, vs ...*report.Verdict) error { return form(w, vs...) }
 }
 
-// checkFormNames are their names, the one without -f first.
-var checkFormNames = []string{"text", "json", "junit", "sarif", "markdown", "html", "github", "gitlab"}
+// checkFormNames are the names of the forms of a check.
+var checkFormNames = formNames(func(f *form) bool { return f.check != nil })
 
 // forRepository are the forms whose readers look up the Dockerfile in the repository: they need its
 // path there, no matter where peel runs.
@@ -58,7 +46,7 @@ func (a *app) writeVerdicts(ctx context.Context, outs []output, verdicts []*repo
 			this.Layout = a.layout(to)
 			these[i] = &this
 		}
-		return checkForms[to.format](ctx, w, these...)
+		return formOf(to.format).check(ctx, w, these...)
 	})
 	for _, summary := range summaryOutput(outs) {
 		if err := addSummary(summary.file, verdicts); err != nil {
