@@ -70,7 +70,7 @@ type keyMap struct {
 
 	pick, pickOpen, pickSearch, pickSort, pickAgain, pickMark binding
 
-	help, back, suspend, quit, interrupt binding
+	help, back, suspend, redraw, quit, interrupt binding
 }
 
 // keyNames are the names of keys that have a sign of their own.
@@ -122,7 +122,7 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.open = bind("expand", "l right", "l "+n.right, "", "open it, or step into it")
 	k.close = bind("collapse", "h left", "h "+n.left, "", "close it, or go to its parent")
 	k.openAll = bind("expand-all", "E +", "E +", "all", "open all directories")
-	k.foldAll = bind("collapse-all", "C -", "C -", "", "close all directories")
+	k.foldAll = bind("collapse-all", "C - ctrl+space", "C - ^space", "", "close all directories")
 	k.branches = bind("branches", "b", "b", "bytes", "open only the directories with the most bytes")
 	k.flat = bind("flat-list", "L", "L", "list", "only files, largest first, without directories")
 	k.sort = bind("sort", "s", "s", "sort", "a menu of orders")
@@ -145,7 +145,7 @@ func (k *keyMap) bindFiles(n keyNames) {
 	k.fuzzy = bind("fuzzy", "ctrl+r", "^r", "", "while searching: fuzzy or literal")
 	k.filter = bind("filter", "f", "f", "filter", "show only what matches, as you type")
 	k.dropFilter = bind("drop-filter", "F", "F", "", "show everything again")
-	k.hideAdded = bind("hide-added", "A", "A", "", "hide or show what the layer adds")
+	k.hideAdded = bind("hide-added", "A ctrl+a", "A ^a", "", "hide or show what the layer adds")
 	k.hideChanged = bind("hide-changed", "c", "c", "", "hide or show what it changes")
 	k.hideRemoved = bind("hide-removed", "R", "R", "", "hide or show what it removes")
 	k.hideUnmodified = bind("hide-unmodified", "U", "U", "", "hide or show what it leaves unchanged")
@@ -191,6 +191,7 @@ func (k *keyMap) bindProgram(n keyNames) {
 	k.dropChip = bind("remove-chip", "X", "X", "", "remove the last filter or order of the list")
 	k.choose = bind("choose", "enter l right space", n.enter, "choose", "do this")
 	k.mouse = bind("mouse", "ctrl+t", "^t", "", "leave the mouse to the terminal, to select text; or take it back")
+	k.redraw = bind("redraw", "ctrl+l", "^l", "", "draw the screen again")
 	k.help = bind("help", "?", "?", "help", "this help")
 	k.back = bind("close", "esc", "esc", "", "close what is over the view")
 	k.suspend = bind("suspend", "ctrl+z", "^z", "", "suspend")
@@ -261,5 +262,5 @@ func (k *keyMap) paletteGroup() keyGroup {
 
 // programGroup are the keys that are always there.
 func (k *keyMap) programGroup() keyGroup {
-	return keyGroup{"Program", []binding{k.help, k.pick, k.copyCommand, k.mouse, k.back, k.quit, k.suspend, k.interrupt}}
+	return keyGroup{"Program", []binding{k.help, k.pick, k.copyCommand, k.mouse, k.redraw, k.back, k.quit, k.suspend, k.interrupt}}
 }

@@ -189,6 +189,8 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	case m.km.suspend.matches(k):
 		return tea.Suspend
+	case m.km.redraw.matches(k):
+		return tea.ClearScreen
 	case top == nil:
 		switch {
 		case m.km.back.matches(k):

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -109,10 +110,14 @@ func (m *model) globalKey(k tea.KeyPressMsg) tea.Cmd {
 // unknownKey says that a key does nothing here, because users who expect another view would go on
 // typing.
 func (m *model) unknownKey(k tea.KeyPressMsg) tea.Cmd {
-	if k.Text == "" {
+	name := k.Text
+	if letter, ok := strings.CutPrefix(k.Keystroke(), "ctrl+"); ok && name == "" {
+		name = "^" + letter
+	}
+	if name == "" {
 		return nil
 	}
-	return m.say(m.lk.text(k.Text) + " does nothing here: " + m.km.help.first() + " lists the keys")
+	return m.say(m.lk.text(name) + " does nothing here: " + m.km.help.first() + " lists the keys")
 }
 
 // show changes the view.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -197,6 +198,7 @@ func TestKeysAreNeverSilent(t *testing.T) {
 		{"extract a version", "2 s s s enter j l j x", "to: out"},
 		{"view a finding of a directory", "2 v", "/var/lib/apt/lists"},
 		{"a key without a meaning", "2 u", "u does nothing here"},
+		{"a control key without a meaning", "ctrl+x", "^x does nothing here"},
 		{"a removal in the history", "m m m / m a i n . g z enter tab v", "layer 1 · binary"},
 	}
 	for _, tt := range tests {
@@ -208,4 +210,30 @@ func TestKeysAreNeverSilent(t *testing.T) {
 			rowWith(t, m, tt.says)
 		})
 	}
+}
+
+// TestRedraw checks that a key draws the screen again, also while text is typed, because other
+// programs may have written to the terminal.
+func TestRedraw(t *testing.T) {
+	for _, keys := range []string{"", "/ a", "?"} {
+		m := start(t, open(t, "app"), 80, 24)
+		press(m, keys)
+		_, cmd := m.Update(keyOf("ctrl+l"))
+		if cmd == nil {
+			t.Errorf("after %q: the key does nothing", keys)
+			continue
+		}
+		if got, want := fmt.Sprintf("%#v", messageOf(cmd)), fmt.Sprintf("%#v", tea.ClearScreen()); got != want {
+			t.Errorf("after %q: got message %s, want %s", keys, got, want)
+		}
+	}
+}
+
+// messageOf returns the message of a command, or of a batch of one.
+func messageOf(cmd tea.Cmd) tea.Msg {
+	msg := cmd()
+	if b, ok := msg.(tea.BatchMsg); ok && len(b) == 1 {
+		return b[0]()
+	}
+	return msg
 }
