@@ -1,6 +1,7 @@
 package report
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/peelhq/peel/analyze"
@@ -43,18 +44,25 @@ func (p *page) change(f *analyze.Finding) {
 	if f.Message != "" {
 		p.paragraph(indent, clean.Line(f.Message))
 	}
-	var step []string
-	if l := clean.Line(place(f)); l != "" {
-		step = append(step, l)
+	var where []string
+	if f.Layer >= 0 {
+		where = append(where, "layer "+strconv.Itoa(f.Layer))
 	}
+	if l := clean.Line(place(f)); l != "" {
+		where = append(where, l)
+	}
+	step := strings.Join(where, ", ")
 	if lines := stepLines(f.Step); len(lines) > 0 {
-		step = append(step, lines[0])
+		if step != "" {
+			step += ": "
+		}
+		step += lines[0]
 		if len(lines) > 1 {
-			step = append(step, "…")
+			step += " …"
 		}
 	}
-	if len(step) > 0 {
-		p.line("%s↳ %s", indent, strings.Join(step, " "))
+	if step != "" {
+		p.line("%s↳ %s", indent, step)
 	}
 	if f.Advice != "" {
 		p.paragraph(indent+"→ ", clean.Line(f.Advice))
