@@ -25,6 +25,7 @@ type checkFlags struct {
 	dockerfile string
 	init       bool
 	print      bool // print the rules, and check nothing
+	details    bool // show every finding in full
 }
 
 // A weight is a severity that a flag gives to a rule.
@@ -101,6 +102,7 @@ func (f *checkFlags) register(c *cobra.Command) {
 	c.Flags().BoolVar(&f.mayLack, "baseline-if-present", false, "skip the growth rules if the baseline does not exist yet")
 	c.Flags().StringVar(&f.dockerfile, "dockerfile", "", `Dockerfile of the image, or "none"; findings name its lines (default: ./Dockerfile or ./Containerfile, if it fits the image)`)
 	_ = c.MarkFlagFilename("dockerfile") // can't fail: the flag exists
+	c.Flags().BoolVar(&f.details, "details", false, "in text, show every finding in full")
 	c.Flags().BoolVar(&f.init, "init", false, "write a rules file with the values of "+diveFile+" and of the flags, and exit")
 	c.Flags().BoolVar(&f.print, "print-config", false, "print all rules with their values and where each comes from (-f text or json), and exit")
 }

@@ -70,6 +70,7 @@ func (a *app) checkImages(ctx context.Context, refs []string, rules *checkConfig
 			v = &report.Verdict{Name: all[i].name(), Key: all[i].key(""), Err: errors.New(redact.Text(err.Error()))}
 		}
 		failed = failed || v.Outcome != nil && v.Outcome.Failed()
+		v.Details = rules.flags.details
 		verdicts = append(verdicts, v)
 	}
 	if unloaded == nil {

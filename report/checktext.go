@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,36 +13,66 @@ import (
 )
 
 const (
-	checkWaste    = 10 // rows of waste shown for a failed check without findings of waste
-	findingsShown = 10 // findings of one severity
-	decisiveShown = 30 // of these, the ones that must go for a failed rule to pass
 	pathsShown    = 5  // paths that grew
 	findingIndent = 11 // columns before a finding's text: its bytes
+)
+
+// A detail is how much the text of a check has.
+type detail struct {
+	brief    bool // findings have only what one needs to act
+	findings int  // of one severity
+	ofRule   int  // findings of one rule, or notes
+	decisive int  // findings of one severity, if failed rules depend on them
+	rows     int  // rows of waste shown for a failed check without findings of waste
+	waived   int  // waived findings
+}
+
+var (
+	brief = detail{brief: true, findings: 10, ofRule: 3, decisive: 10, rows: 5, waived: 5}
+	usual = detail{findings: 10, ofRule: math.MaxInt, decisive: 30, rows: 10, waived: 20}
+	whole = detail{findings: math.MaxInt, ofRule: math.MaxInt, decisive: math.MaxInt, rows: 10, waived: math.MaxInt}
 )
 
 // checkPage is the text of a check while it is written.
 type checkPage struct {
 	page
+	detail
 	coloured bool
+	left     bool // something is left out
+	leftFix  bool // part of that is advice on waste
 }
 
-// CheckText writes the verdict for people: one line per rule, the comparison
-// with the baseline, findings by severity with the step to blame and what to
-// change, waived findings, and the verdict at the end, where a log ends.
-// Several images follow one another, and the last line is about all of them. It
-// fails only if w does.
-func CheckText(w io.Writer, vs ...*Verdict) error {
+// CheckText writes the verdict for people: first the result, then one line per rule, the comparison
+// with the baseline, the largest findings by severity with the step to blame and what to change,
+// and waived findings. A check that failed says so again at the end, where a log ends. For several
+// images, the result of all comes first, and they follow one another. It fails only if w does.
+func CheckText(w io.Writer, vs ...*Verdict) error { return checkText(w, brief, vs) }
+
+// checkText is CheckText with this much detail at least.
+func checkText(w io.Writer, d detail, vs []*Verdict) error {
 	all := subjects(vs)
+	sum, several := tally(all), len(all) > 1
+	left, leftFix := false, false
 	for i := range all {
-		p := checkPage{page: page{layout: all[i].Layout}, coloured: all[i].Coloured}
-		if i > 0 {
+		p := checkPage{page: page{layout: all[i].Layout}, detail: d, coloured: all[i].Coloured}
+		if all[i].Details {
+			p.detail = whole
+		}
+		if several && i == 0 {
+			p.begun(sum.paint(), sum.sentence(), "")
+		}
+		if several {
 			p.WriteByte('\n')
 		}
-		p.check(&all[i], len(all) > 1)
-		if len(all) > 1 && i == len(all)-1 {
-			c := tally(all)
-			p.WriteByte('\n')
-			p.begun(c.paint(), c.sentence(), "")
+		p.check(&all[i], several)
+		left, leftFix = left || p.left, leftFix || p.leftFix
+		if several && i == len(all)-1 {
+			p.left, p.leftFix = left, leftFix
+			p.hint()
+			if sum.passed < sum.images {
+				p.WriteByte('\n')
+				p.begun(sum.paint(), sum.sentence(), "")
+			}
 		}
 		if err := p.writeTo(w); err != nil {
 			return err
@@ -50,16 +81,30 @@ func CheckText(w io.Writer, vs ...*Verdict) error {
 	return nil
 }
 
+// hint says what lists what is left out.
+func (p *checkPage) hint() {
+	if !p.left {
+		return
+	}
+	fix := ""
+	if p.leftFix {
+		fix = "; peel fix IMAGE says what to change in the Dockerfile"
+	}
+	p.WriteByte('\n')
+	p.paragraph("", "peel check --details lists all findings in full"+fix)
+}
+
 // check adds the text for one image.
 func (p *checkPage) check(s *subject, several bool) {
 	v := s.Verdict
 	if v.Err != nil {
-		p.line("Image %s", cutMiddle(s.name, p.most()-len("Image ")))
-		p.WriteByte('\n')
 		p.begun(red, "cannot be loaded", "")
+		p.line("Image %s", cutMiddle(s.name, p.most()-len("Image ")))
 		p.paragraph("  ", clean.Line(v.unloaded().Message))
 		return
 	}
+	c := v.counts()
+	p.begun(c.paint(), c.sentence(": "), "")
 	if several && v.Name != "" && s.name != title(v.Analysis.Image) {
 		p.begun(bold, cutMiddle(unordered(s.name), p.most()), "")
 	}
@@ -85,10 +130,16 @@ func (p *checkPage) check(s *subject, several bool) {
 	}
 	p.rest(v, &sorted)
 	if v.Outcome.Failed() && !tellsOfWaste(sorted.Shown) {
-		p.waste(v.Analysis, v.Outcome.Waste, checkWaste)
+		p.waste(v.Analysis, v.Outcome.Waste, p.detail.rows)
 	}
-	p.waived(v.Outcome.Waived)
-	p.verdict(v.counts())
+	p.listWaived(v.Outcome.Waived)
+	if !several {
+		p.hint()
+	}
+	if c.failed > 0 && !several {
+		p.WriteByte('\n')
+		p.begun(c.paint(), c.sentence(": "), "")
+	}
 }
 
 // stored says, in one line, how much the image stores and wastes.
@@ -100,17 +151,14 @@ func (p *checkPage) stored(t analyze.Totals) {
 	p.paragraph("", text)
 }
 
-// waivedShown is how many waived findings are listed.
-const waivedShown = 20
-
-// waived adds the waived findings and the reasons.
-func (p *checkPage) waived(all []analyze.Waived) {
+// listWaived adds the waived findings and the reasons.
+func (p *checkPage) listWaived(all []analyze.Waived) {
 	if len(all) == 0 {
 		return
 	}
 	p.WriteByte('\n')
 	p.begun(bold, "Waived", "")
-	for i := range all[:min(len(all), waivedShown)] {
+	for i := range all[:min(len(all), p.detail.waived)] {
 		x := &all[i]
 		size := strings.Repeat(" ", findingIndent)
 		if x.Bytes > 0 {
@@ -123,7 +171,8 @@ func (p *checkPage) waived(all []analyze.Waived) {
 		}
 		p.paragraph(strings.Repeat(" ", findingIndent), until+clean.Line(x.Waiver.Reason))
 	}
-	if left := len(all) - waivedShown; left > 0 {
+	if left := len(all) - p.detail.waived; left > 0 {
+		p.left = true
 		p.line("%sand %s", strings.Repeat(" ", findingIndent), human.Count(left, "more", "more"))
 	}
 }
@@ -238,53 +287,109 @@ var severities = map[analyze.Severity]struct {
 	analyze.Note:    {"To improve", bold},
 }
 
-// listed adds findings under a heading, the first ones in full.
+// listed adds findings under a heading, the first ones of each rule in full.
 func (p *checkPage) listed(v *Verdict, c paint, heading string, findings []analyze.Finding) {
 	if len(findings) == 0 {
 		return
 	}
 	p.WriteByte('\n')
 	p.begun(c, heading, "")
-	shown := min(len(findings), findingsShown)
-	for shown < min(len(findings), decisiveShown) && findings[shown].Decisive {
+	if p.brief {
+		findings = byRule(findings)
+	}
+	fails := slices.ContainsFunc(findings, func(f analyze.Finding) bool { return f.Decisive })
+	shown, of := 0, map[string]int{}
+	var last *analyze.Finding
+	var more []analyze.Finding
+	for i := range findings {
+		f := &findings[i]
+		most, group := p.detail.findings, f.Rule
+		if f.Decisive {
+			most = p.decisive
+		}
+		if f.Severity == analyze.Note {
+			group = ""
+		}
+		if shown >= most || of[group] >= p.ofRule || p.brief && fails && !f.Decisive && group == "" {
+			more = append(more, *f)
+			p.leftFix = p.leftFix || f.Rule == analyze.RuleWaste
+			continue
+		}
 		shown++
+		of[group]++
+		p.finding(v, f, last)
+		last = f
 	}
-	for i := range findings[:shown] {
-		p.finding(v, &findings[i])
+	if len(more) == 0 {
+		return
 	}
-	if more := findings[shown:]; len(more) > 0 {
-		p.line("%s  and %s", padLeft(human.Size(total(more)), findingIndent-2), human.Count(len(more), "more", "more"))
+	p.left = true
+	p.line("%s  and %s", padLeft(human.Size(total(more)), findingIndent-2), human.Count(len(more), "more", "more"))
+}
+
+// byRule returns findings with those of each rule together, the rules in the order of their first
+// findings. Notes stay where they are: their order is that of their bytes.
+func byRule(findings []analyze.Finding) []analyze.Finding {
+	if findings[0].Severity == analyze.Note {
+		return findings
 	}
+	first := map[string]int{}
+	for i := range findings {
+		if _, ok := first[findings[i].Rule]; !ok {
+			first[findings[i].Rule] = i
+		}
+	}
+	findings = slices.Clone(findings)
+	slices.SortStableFunc(findings, func(a, b analyze.Finding) int { return first[a.Rule] - first[b.Rule] })
+	return findings
 }
 
 // finding adds a finding: its bytes and title, where it is, the step, and what
-// to change.
-func (p *checkPage) finding(v *Verdict, f *analyze.Finding) {
-	size := strings.Repeat(" ", findingIndent)
+// to change. In brief, it leaves out what last says too, what a note about waste says in detail,
+// and advice that no rule depends on.
+func (p *checkPage) finding(v *Verdict, f, last *analyze.Finding) {
+	size, indent := strings.Repeat(" ", findingIndent), strings.Repeat(" ", findingIndent)
 	if f.Bytes > 0 {
 		size = padLeft(human.Size(f.Bytes), findingIndent-2) + "  "
 	}
-	for i, line := range wrap(clean.Line(f.Title), p.columns()-findingIndent) {
-		if i > 0 {
-			size = strings.Repeat(" ", findingIndent)
-		}
-		p.WriteString(size + bold.on(line, p.coloured) + "\n")
+	where := p.where(v, f)
+	title, message, step, advice := true, f.Message != "", f.Step != "", f.Advice != ""
+	if p.brief {
+		same := last != nil && last.Rule == f.Rule
+		title = f.Path == "" || !same || last.Title != f.Title
+		note := f.Severity == analyze.Note && f.Path != ""
+		message = message && title && !note
+		advice = advice && !(note && !f.Decisive) && !(same && last.Advice == f.Advice)
+		step = step && !(note && !f.Decisive) && !(!title && last.Step == f.Step)
+		p.left = p.left || message != (f.Message != "") || advice != (f.Advice != "")
+		p.leftFix = p.leftFix || f.Rule == analyze.RuleWaste && !advice
 	}
-	indent := strings.Repeat(" ", findingIndent)
-	if f.Message != "" {
+	if title {
+		for i, line := range wrap(clean.Line(f.Title), p.columns()-findingIndent) {
+			if i > 0 {
+				size = indent
+			}
+			p.WriteString(size + bold.on(line, p.coloured) + "\n")
+		}
+		size = indent
+	}
+	if message {
 		p.paragraph(indent, clean.Line(f.Message))
 	}
-	if where := p.where(v, f); where != "" {
-		p.line("%s%s", indent, where)
+	if where != "" {
+		p.line("%s%s", size, where)
 	}
-	if f.Step != "" {
+	if step {
 		mark := "↳ "
 		for _, line := range stepLines(f.Step) {
 			p.line("%s%s%s", indent, mark, line)
 			mark = "│ " // not blank: a pipeline may interpret the line as a command
+			if p.brief {
+				break
+			}
 		}
 	}
-	if f.Advice != "" {
+	if advice {
 		p.paragraph(indent+"→ ", clean.Line(f.Advice))
 	}
 	if f.Severity > analyze.Note {
@@ -321,14 +426,13 @@ func (p *checkPage) where(v *Verdict, f *analyze.Finding) string {
 	return cutMiddle(unordered(clean.Text(f.Path)), max(p.most()-findingIndent-width(rest), 20)) + rest
 }
 
-func (p *checkPage) verdict(c counts) {
-	p.WriteByte('\n')
-	colour := green
+// paint returns the colour of a check's result.
+func (c counts) paint() paint {
 	switch {
 	case c.failed > 0:
-		colour = red
+		return red
 	case c.passed < c.rules() || c.rules() == 0:
-		colour = yellow
+		return yellow
 	}
-	p.begun(colour, c.sentence(": "), "")
+	return green
 }

@@ -477,6 +477,17 @@ func TestManyFindings(t *testing.T) {
 	}
 }
 
+// detailed is CheckText with all findings.
+func detailed(w io.Writer, vs ...*Verdict) error {
+	all := make([]*Verdict, len(vs))
+	for i, v := range vs {
+		d := *v
+		d.Details = true
+		all[i] = &d
+	}
+	return CheckText(w, all...)
+}
+
 // TestFindingsLeftOut checks that the largest waste is always listed, and that the number of
 // omitted findings is given.
 func TestFindingsLeftOut(t *testing.T) {
@@ -492,7 +503,8 @@ func TestFindingsLeftOut(t *testing.T) {
 		wants []string
 	}{
 		{CheckMarkdown, []string{"(the 10 worst of 5,000)", "`/f9`", "4,990 more findings, 12.5 MB", "`/f109`", "4,890 more are not listed."}},
-		{CheckText, []string{"/f9 ", "12.5 MB  and 4,990 more"}},
+		{CheckText, []string{"/f2 ", "12.5 MB  and 4,997 more"}},
+		{detailed, []string{"/f9 ", "/f4999 "}},
 		{CheckGitHub, []string{"::/f8", "::notice title=peel::4,991 more findings: see the summary"}},
 	} {
 		got := written(t, c.form, v)

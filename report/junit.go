@@ -108,8 +108,8 @@ func newJUnitSuite(s *subject) (junitSuite, error) {
 	}
 	var text strings.Builder
 	plain := *v
-	plain.Coloured = false
-	if err := CheckText(&text, &plain); err != nil {
+	plain.Coloured, plain.Details = false, false
+	if err := checkText(&text, usual, []*Verdict{&plain}); err != nil {
 		return suite, err
 	}
 	c, t := v.counts(), v.Analysis.Totals

@@ -27,6 +27,7 @@ type Verdict struct {
 
 	Version  string // peel's own, for the forms that name their tool; "" if unknown
 	Coloured bool   // text may hold a terminal's colours
+	Details  bool   // text shows every finding in full
 	Layout   Layout // of text
 }
 

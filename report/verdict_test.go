@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -188,5 +189,48 @@ func TestCheckWriteErrors(t *testing.T) {
 		if err := form.write(broken{}, v); !errors.Is(err, errBroken) {
 			t.Errorf("%s returns %v", form.name, err)
 		}
+	}
+}
+
+// TestCheckTextIsShort checks that the text of a check begins with the result and stays short
+// whatever the number of findings, and that Details lists all of them.
+func TestCheckTextIsShort(t *testing.T) {
+	v := verdicts(t)["warned"]
+	outcome := *v.Outcome
+	v.Outcome = &outcome
+	for n := range 100 {
+		for _, rule := range []string{"setuid", "secret", "forbid"} {
+			path := fmt.Sprintf("/usr/bin/%s%02d", rule, n)
+			v.Outcome.Findings = append(v.Outcome.Findings, analyze.Finding{
+				ID: rule + path, Rule: rule, Severity: analyze.Warning, Title: "A file of " + rule, Layer: 1, Bytes: int64(1000 - n), Path: path,
+				Message: path + " has it, from layer 1: a reason in some words that take two lines of a terminal.",
+				Step:    "RUN install", Advice: "Install it elsewhere, or leave it out: advice in some words that take two lines too.",
+			})
+		}
+		v.Outcome.Findings = append(v.Outcome.Findings, analyze.Finding{
+			ID: fmt.Sprint("waste/", n), Rule: "waste", Severity: analyze.Note, Title: "A file removed", Layer: 3, Bytes: int64(5000 - n), Path: fmt.Sprint("/f", n), Advice: "Leave it out.",
+		})
+	}
+	text := written(t, CheckText, v)
+	if first, _, _ := strings.Cut(text, "\n"); first != "passed: 1 rule, 1 warned, 0 failed" {
+		t.Errorf("the first line is %q", first)
+	}
+	if n := strings.Count(text, "\n"); n > 60 {
+		t.Errorf("the text has %d lines:\n%s", n, text)
+	}
+	for _, want := range []string{"/usr/bin/setuid00  (", "/usr/bin/setuid02  (", "id: forbid/usr/bin/forbid01\n", "and 291 more", "and 97 more", "peel check --details", "peel fix IMAGE"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text lacks %q:\n%s", want, text)
+		}
+	}
+	v.Details = true
+	text = written(t, CheckText, v)
+	for _, want := range []string{"id: setuid/usr/bin/setuid99\n", "/f99  (", "Leave it out."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text in full lacks %q", want)
+		}
+	}
+	if strings.Contains(text, "more\n") || strings.Contains(text, "--details") {
+		t.Errorf("the text in full says that something is left out:\n%.2000s", text)
 	}
 }
