@@ -163,12 +163,8 @@ func (g *group) compare(t *Tree, w *Waste) {
 		first = before
 	}
 	since := attributesIn(&first, &now)
-	if since&ownerChanged != 0 {
-		g.owner.add([2]int64{now.UID, now.GID})
-	}
-	if since&modeChanged != 0 {
-		g.mode.add(now.Mode)
-	}
+	g.owner.add([2]int64{now.UID, now.GID}) // of all: a flag sets those that didn't change, too
+	g.mode.add(now.Mode)
 	g.since |= since
 	g.changed[attributesIn(&before, &now)]++
 }
