@@ -110,6 +110,9 @@ func (x *fixer) leaveOut(e *edition, c class, rule *cacheRule, layer, last int) 
 	if err != nil {
 		return err
 	}
+	if err := x.cachesOnlyHere(rule, line, roots); err != nil {
+		return err
+	}
 	if last == layer && rule.option != "" && !rule.unless.MatchString(x.ad.step(layer).text) {
 		edit := dockerfile.Edit{Kind: dockerfile.AddOption, Line: line, Program: rule.program, Text: rule.option}
 		if _, err := x.file.Edited([]dockerfile.Edit{edit}); err == nil {
@@ -137,7 +140,7 @@ func (x *fixer) leaveOut(e *edition, c class, rule *cacheRule, layer, last int) 
 		e.change.merge = append(e.change.merge, LayerRange{layer, last})
 	}
 	remove := dockerfile.Edit{Kind: dockerfile.AddCommand, Line: until, Text: "rm -rf " + strings.Join(targets, " ")}
-	if _, err := x.file.Edited([]dockerfile.Edit{remove}); err != nil && last == layer && len(rule.delete) == 0 && x.newBuilder() {
+	if _, err := x.file.Edited([]dockerfile.Edit{remove}); err != nil && last == layer && len(rule.delete) == 0 && x.newBuilder(layer) {
 		var flags []string
 		for _, at := range targets {
 			flags = append(flags, "--mount=type=cache,target="+at)
@@ -152,6 +155,34 @@ func (x *fixer) leaveOut(e *edition, c class, rule *cacheRule, layer, last int) 
 	}
 	e.change.hides = append(e.change.hides, x.hidden(roots, last, rule.delete)...)
 	return nil
+}
+
+// cachesOnlyHere says why a step has to keep its caches: another stage uses them. It returns nil if
+// none does.
+func (x *fixer) cachesOnlyHere(rule *cacheRule, line int, roots []NodeID) error {
+	for _, u := range x.file.Uses(line) {
+		switch {
+		case u.Run != "" && rule.tool.MatchString(u.Run+" "):
+			return fmt.Errorf("the RUN on line %d, in another stage, uses them", u.Line)
+		case u.Run == "" && x.mayCopy(&u, roots):
+			return fmt.Errorf("the instruction on line %d may copy them from this stage", u.Line)
+		}
+	}
+	return nil
+}
+
+// mayCopy reports whether an instruction may copy something below the roots from another stage.
+func (x *fixer) mayCopy(u *dockerfile.Use, roots []NodeID) bool {
+	for _, source := range u.Copies {
+		source = path.Join("/", source)
+		for _, root := range roots {
+			at := x.t.Path(root)
+			if source == at || source == "/" || strings.HasPrefix(at, source+"/") || strings.HasPrefix(source, at+"/") {
+				return true
+			}
+		}
+	}
+	return u.Copies == nil
 }
 
 // roots returns the highest directories of a class that contain files of a layer.

@@ -30,6 +30,9 @@ func (x *fixer) copyWith(from, by int) (*edition, error) {
 	case strings.Contains(x.file.Flags(copied), "--chown") || strings.Contains(x.file.Flags(copied), "--chmod"):
 		return nil, fmt.Errorf("the %s on line %d sets an owner or a mode already", word, copied)
 	}
+	if err := x.onlyHere(copied); err != nil {
+		return nil, err
+	}
 	m := metadataOf{x: x, from: from, by: by, word: word}
 	if err := m.collect(); err != nil {
 		return nil, err
@@ -40,6 +43,15 @@ func (x *fixer) copyWith(from, by int) (*edition, error) {
 	}
 	c := change{unwritten: x.versionsOf(by), gone: by}
 	return x.made(c, dockerfile.Edit{Kind: dockerfile.AddFlags, Line: copied, Text: flags}, dockerfile.Edit{Kind: dockerfile.DropStep, Line: run})
+}
+
+// onlyHere says why a step may not leave other files than before: another stage uses them. It
+// returns nil if none does.
+func (x *fixer) onlyHere(line int) error {
+	for _, u := range x.file.Uses(line) {
+		return fmt.Errorf("line %d uses the same stage, and may need the files as line %d leaves them", u.Line, line)
+	}
+	return nil
 }
 
 // metadataOf compares the result of a COPY with that of a later RUN.
@@ -138,7 +150,7 @@ func (m *metadataOf) flags() (string, error) {
 	if m.changed&modeChanged != 0 {
 		mode := m.mode.text(human.Permissions)
 		switch {
-		case !m.x.newBuilder():
+		case !m.x.newBuilder(m.from):
 			return "", fmt.Errorf("%s --chmod needs BuildKit, and nothing shows that BuildKit built the image", m.word)
 		case mode != "" && (!m.dirs || m.mode.value == 0o755):
 			flags = append(flags, "--chmod"+mode)
@@ -158,17 +170,26 @@ func (m *metadataOf) flags() (string, error) {
 // symbolic modes. Source: the Dockerfile reference, "COPY --chmod".
 const symbolicSince = 14
 
-// newBuilder reports whether BuildKit built the image, or the Dockerfile requires it.
-func (x *fixer) newBuilder() bool {
-	if x.file.Knows(0) {
-		return true
-	}
+// newBuilder reports whether BuildKit makes a layer's step: it made it before, or nothing shows
+// which builder did and the Dockerfile requires BuildKit. Docker's classic builder ignores the
+// syntax directive. The base image's steps say nothing about this build.
+func (x *fixer) newBuilder(layer int) bool {
+	made := 0
 	for _, s := range x.ad.a.Image.History {
-		if strings.Contains(s.Command, "# buildkit") || strings.HasPrefix(s.Comment, "buildkit.") {
-			return true
+		if s.Empty {
+			continue
 		}
+		if made == layer {
+			switch {
+			case strings.Contains(s.Command, "# buildkit") || strings.HasPrefix(s.Comment, "buildkit."):
+				return true
+			case strings.Contains(s.Command, "#(nop)"):
+				return false
+			}
+		}
+		made++
 	}
-	return x.ad.a.Image.Provenance != nil
+	return x.file.Knows(0) || x.ad.a.Image.Provenance != nil
 }
 
 // movesOne matches a command that moves one file.
@@ -187,6 +208,9 @@ func (x *fixer) copyTo(from, by int) (*edition, error) {
 	m := movesOne.FindStringSubmatch(strings.Join(strings.Fields(x.ad.step(by).text), " "))
 	if m == nil || !x.nothingRuns(from, by) {
 		return nil, errors.New("the step that moves them does more than that, or a command runs before it")
+	}
+	if err := x.onlyHere(copied); err != nil {
+		return nil, err
 	}
 	old, to := none, none
 	t := x.t

@@ -363,3 +363,82 @@ file .wh.b 0
 		}
 	}
 }
+
+// TestFixKeepsStages checks that peel changes no files that another stage of the Dockerfile may use.
+func TestFixKeepsStages(t *testing.T) {
+	inFolder(t, "docker-25", `
+-- image app:1 linux/amd64 --
+step "/bin/sh -c #(nop) ADD file:4bf7a in / "
+step "RUN /bin/sh -c apt-get install -y a # buildkit"
+step "COPY app /app # buildkit"
+step "RUN /bin/sh -c chown -R 1000:1000 /app # buildkit"
+step "RUN /bin/sh -c rm -rf /var/lib/apt/lists/* # buildkit"
+-- layer --
+file usr/sh 5000 mode=0755
+-- layer --
+file var/lib/apt/lists/x 2000000
+-- layer --
+dir app mode=0755
+file app/a 3000000
+-- layer --
+dir app mode=0755 uid=1000 gid=1000
+file app/a 3000000 uid=1000 gid=1000
+-- layer --
+file var/lib/apt/lists/.wh.x 0
+`)
+	const flag, remove = "+COPY --chown=1000:1000 app /app", "+ && rm -rf /var/lib/apt/lists/*"
+	for _, test := range []struct {
+		name, between string
+		want, not     []string
+	}{
+		{"one stage", "", []string{flag, remove}, nil},
+		{"a stage with commands", "FROM common AS b\nRUN make\nFROM common\n", []string{remove, "line 5 uses the same stage, and may need the files as line 3 leaves them"}, []string{flag}},
+		{"a stage without commands", "FROM common AS b\nENV a=b\nFROM common\n", []string{flag, remove}, nil},
+		{"a stage that uses the cache", "FROM common AS b\nRUN apt-get install -y gcc\nFROM common\n", nil, []string{flag, remove}},
+		{"other files are copied", "FROM common\nCOPY --from=common /etc/a /etc/b\n", []string{remove}, []string{flag}},
+		{"caches are copied", "FROM common\nCOPY --from=common /var/lib /kept\n", nil, []string{flag, remove}},
+	} {
+		write(t, "Dockerfile", []byte("FROM debian AS common\nRUN apt-get install -y a\nCOPY app /app\n"+test.between+
+			"RUN chown -R 1000:1000 /app\nRUN rm -rf /var/lib/apt/lists/*\n"))
+		out := unwrapped(must(t, "fix", "app.tar", "--base", "1", "--dockerfile", "Dockerfile"))
+		for _, s := range test.want {
+			if !strings.Contains(out, s) {
+				t.Errorf("%s: the output lacks %q:\n%s", test.name, s, out)
+			}
+		}
+		for _, s := range test.not {
+			if strings.Contains(out, s) {
+				t.Errorf("%s: the output has %q:\n%s", test.name, s, out)
+			}
+		}
+	}
+}
+
+// TestFixModeNeedsBuildKit checks that peel uses COPY --chmod only if BuildKit makes the COPY: the
+// classic builder ignores the syntax directive, and BuildKit's base images say nothing.
+func TestFixModeNeedsBuildKit(t *testing.T) {
+	const image = `
+-- image app:1 linux/amd64 --
+step "RUN /bin/sh -c true # buildkit"
+step "COPYSTEP"
+step "/bin/sh -c chmod 755 /app"
+-- layer --
+file usr/sh 5000 mode=0755
+-- layer --
+file app 3000000 mode=0644
+-- layer --
+file app 3000000 mode=0755
+`
+	for step, want := range map[string]string{
+		"/bin/sh -c #(nop) COPY file:" + strings.Repeat("a", 64) + " in /app ": "COPY --chmod needs BuildKit",
+		"COPY app /app # buildkit": "+COPY --chmod=0755 app /app",
+		"COPY app /app":            "+COPY --chmod=0755 app /app", // the directive requires it
+	} {
+		inFolder(t, "docker-25", strings.Replace(image, "COPYSTEP", step, 1))
+		write(t, "Dockerfile", []byte("# syntax=docker/dockerfile:1\nFROM debian\nCOPY app /app\nRUN chmod 755 /app\n"))
+		out := unwrapped(must(t, "fix", "app.tar", "--base", "1", "--dockerfile", "Dockerfile"))
+		if !strings.Contains(out, want) {
+			t.Errorf("%s: the output lacks %q:\n%s", step, want, out)
+		}
+	}
+}
