@@ -66,6 +66,7 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("PEEL_OFFLINE", "1"); err != nil { // registries have their own tests
 		panic(err)
 	}
+	testkit.NotInPipeline()
 	testkit.Hurry()
 	if testing.Short() { // the program asks the machine's engines for base images
 		for name, value := range testkit.Unreachable {

@@ -147,3 +147,14 @@ func objects(t *testing.T, file string) []map[string]any {
 	}
 	return out
 }
+
+// TestReportInPipeline checks that peel IMAGE says in a pipeline that it isn't the check.
+func TestReportInPipeline(t *testing.T) {
+	for ci, want := range map[string]string{"true": "peel check IMAGE", "": ""} {
+		t.Setenv("CI", ci)
+		r := peel("../testdata/sample.tar")
+		if r.code != 0 || !strings.Contains(r.err, want) || (r.err == "") != (want == "") {
+			t.Errorf("CI=%s: got code %d, standard error %q, want %q in it", ci, r.code, r.err, want)
+		}
+	}
+}

@@ -11,12 +11,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/peelhq/peel/internal/testkit"
 )
 
 // TestMain undoes the tests' changes to the engines in reverse order, so that an image is
 // removed while its service still runs.
 func TestMain(m *testing.M) {
 	atExit = append(atExit, ownCache())
+	testkit.NotInPipeline()
 	code := m.Run()
 	for _, undo := range slices.Backward(atExit) {
 		undo()
