@@ -146,6 +146,9 @@ func absent(format string, args ...any) error { return &notFoundError{fmt.Errorf
 
 func asNotFound(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
+		if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+			return &notFoundError{fmt.Errorf("%s: %w", failed.Path, failed.Err)}
+		}
 		return &notFoundError{err}
 	}
 	return err

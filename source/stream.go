@@ -46,14 +46,18 @@ func readStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOpti
 			err = errors.Join(err, st.close())
 		}
 	}()
-	s := layer.NewTarStream(r)
+	start := &beginning{r: r}
+	s := layer.NewTarStream(start)
 	var h layer.Header
-	for {
+	for first := true; ; first = false {
 		switch err := s.Next(&h); {
 		case err == io.EOF: //nolint:errorlint // only a bare EOF is the end
 			// Read on so that a program writing into a pipe is not cut off.
 			return st, s.Drain(maxPastEnd)
 		case err != nil:
+			if not := start.notTar(); first && not != nil {
+				return nil, not
+			}
 			return nil, fmt.Errorf("reading the archive: %w", err)
 		}
 		if err := st.admit(&h); err != nil {
@@ -68,6 +72,37 @@ func readStream(ctx context.Context, r io.Reader, keep bool, scan layer.ScanOpti
 		}
 		st.add(&h, b)
 	}
+}
+
+// beginning is a reader of an archive's unpacked bytes that keeps the first of them.
+type beginning struct {
+	r    io.Reader
+	head []byte
+	err  error // of the last read
+}
+
+func (b *beginning) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if missing := layer.SniffLen - len(b.head); missing > 0 {
+		b.head = append(b.head, p[:min(n, missing)]...)
+	}
+	b.err = err
+	return n, err
+}
+
+// notTar returns an error that says what the bytes are if they are certainly no tar, else nil.
+func (b *beginning) notTar() error {
+	if b.err != nil && !errors.Is(b.err, io.EOF) {
+		return nil // they may only be cut off
+	}
+	form, err := sniffWhole(b.head)
+	switch {
+	case err != nil:
+		return fmt.Errorf("unpacked, it is %w", err)
+	case !form.plain():
+		return errors.New("not an image: it is packed twice; unpack it once")
+	}
+	return nil
 }
 
 // maxPastEnd is the maximum number of bytes read after the end of an archive. tar pads to records

@@ -3,6 +3,7 @@ package source_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"os"
 	"path/filepath"
@@ -142,6 +143,9 @@ func TestWhatIs(t *testing.T) {
 		{"image.tar.gpg", []byte("-----BEGIN PGP MESSAGE-----\n"), "encrypted with PGP"},
 		{"image.tar", whole[:len(whole)/2], "the archive is not whole: copy or download it again"},
 		{"image.tar.gz", testkit.Gzip(whole)[:900], "the archive is not whole: copy or download it again"},
+		{"hello.gz", testkit.Gzip([]byte("hello\n")), "unpacked, it is not an image: it is text"},
+		{"noise.tar.gz", testkit.Gzip(noise), "unpacked, it is not an image: neither a tar nor in a known compressed format"},
+		{"image.tar.gz.gz", testkit.Gzip(testkit.Gzip(whole)), "packed twice"},
 		{"root.tar", tarOf("./bin/", "./etc/", "./usr/", "./etc/passwd"), "a root filesystem, as docker export writes it"},
 		{"root.tar.gz", testkit.Gzip(tarOf("etc/passwd", "usr/lib/os-release")), "a root filesystem"},
 		{"old.tar", tarOf("repositories", "0000/layer.tar", "0000/json"), "Docker before 1.10"},
@@ -200,4 +204,15 @@ func mangledTar(b []byte) []byte {
 		b[i] = 0xf0
 	}
 	return bytes.ReplaceAll(b, []byte{0xf0}, []byte("\ufffd"))
+}
+
+// TestNoSuchFile checks that the error about a missing file names it once and no system call.
+func TestNoSuchFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, ref := range []string{"none.tar", "docker-archive:none.tar", "rootfs:none.tar", "dir:none", "index:none"} {
+		_, err := source.Open(t.Context(), ref, source.Options{})
+		if !errors.Is(err, source.ErrNotFound) || strings.Count(err.Error(), "none") != 1 || strings.Contains(err.Error(), "stat ") {
+			t.Errorf("%s: error %v", ref, err)
+		}
+	}
 }
