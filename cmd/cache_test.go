@@ -84,7 +84,7 @@ func TestCacheCommand(t *testing.T) {
 	}{
 		{"cache", "peel: peel cache needs a command\n"},
 		{"cache wat", "peel: unknown command \"cache wat\"\n"},
-		{"cache info x", "peel: peel cache info takes no arguments, but got 1\n"},
+		{"cache info x", "peel: peel cache info takes no arguments, but got 1 argument\n"},
 	} {
 		if r := peel(strings.Fields(c.args)...); r.code != exitUsage || !strings.HasPrefix(r.err, c.says) {
 			t.Errorf("peel %s: got exit code %d, %q", c.args, r.code, r.err)

@@ -54,6 +54,9 @@ func TestExitCodes(t *testing.T) {
 		{"cat app.tar /rsv/app/config", 3, "try: /srv/app/config"},
 		{"cat app.tar /srv/app/nothing-like-it", 3, "try: peel ls IMAGE /srv/app"},
 		{"report ap.tar", 3, "try: app.tar"},
+		{"chekc --offline", 3, "try: peel check IMAGE..., if you mean the command\n"},
+		{"report", 2, "peel report needs one image, but got none\ntry: peel report --help\n"},
+		{"cat app.tar", 2, "but got 1 argument\n"},
 		{"ls app.tar --sort siez", 2, `unknown order "siez": did you mean size? use name, size, time, layer`},
 		{"ls app.tar --filter size:x", 2, "not a size"},
 		{"ls app.tar --bytes", 2, "try: -l --bytes"},
@@ -184,6 +187,9 @@ func TestOutputThatFails(t *testing.T) {
 		{"cat app.tar /usr/lib/libc.so", full{}, 3, "cannot write the output"},
 		{"check app.tar", full{}, 1, "a rule failed, and cannot write the output"},
 		{"check app.tar --min-efficiency off --max-user-wasted off", full{}, 3, "cannot write the output"},
+		{"--help", closed(), 0, ""},
+		{"help ls", full{}, 3, "cannot write the help"},
+		{"index app.tar -o -", full{}, 3, "peel: cannot write the output: no space left on device\n"},
 	} {
 		var err strings.Builder
 		code := Main(strings.Fields(c.args), strings.NewReader(""), c.out, &err)
@@ -287,6 +293,23 @@ func TestVersion(t *testing.T) {
 	for _, ref := range []string{"./version", "docker-archive:version"} {
 		if out := must(t, ref); !strings.Contains(out, "5 layers") {
 			t.Errorf("peel %s doesn't open the image:\n%s", ref, out)
+		}
+	}
+}
+
+// TestImageInPipe checks that a command without an image names - if a program or a file is on
+// standard input.
+func TestImageInPipe(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	for args, want := range map[string]string{"": "try: peel -, to read", "report": "try: peel report -, to read", "fix": "try: peel fix -, to read"} {
+		var said strings.Builder
+		if code := Main(strings.Fields(args), r, io.Discard, &said); code != 2 || !strings.Contains(said.String(), want) {
+			t.Errorf("peel %s: got exit code %d, %s", args, code, said.String())
 		}
 	}
 }

@@ -36,7 +36,11 @@ func (a *app) explore(ctx context.Context, ref string) error {
 func (a *app) pick(ctx context.Context) error {
 	keys, ok := a.keyboard("")
 	if !ok {
-		return usage("peel images, which lists what is here; peel app.tar, or peel docker://NAME; peel --help says more",
+		fromPipe := ""
+		if piped(a.stdin) {
+			fromPipe = "peel -, to read the image from standard input; "
+		}
+		return usage(fromPipe+"peel images, which lists what is here; peel app.tar, or peel docker://NAME; peel --help says more",
 			"no image: name one, as in peel IMAGE (the list to pick from needs a terminal)")
 	}
 	return a.screen(ctx, keys, "", nil)

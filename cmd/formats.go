@@ -116,7 +116,7 @@ type given struct {
 func (f *outputFlags) addTo(c *cobra.Command, known ...string) {
 	f.known = known
 	c.Flags().VarP(&outputFlag{f, false}, "format", "f", "output format: "+strings.Join(known, ", ")+`; repeat with an -o after each for several (default: by the ending of -o's file, else `+known[0]+`)`)
-	c.Flags().VarP(&outputFlag{f, true}, "output", "o", `file for the -f before it; - is standard output (default "-")`)
+	c.Flags().VarP(&outputFlag{f, true}, "output", "o", `file for the -f before it, or whose ending says the format; - is standard output (default "-")`)
 	offer(c, "format", known...)
 }
 

@@ -102,7 +102,7 @@ func (s *searching) arguments(args []string) error {
 	case len(args) < least:
 		return usage("peel grep --help", "peel grep needs %s, but got %s", what, human.Count(len(args), "argument", "arguments"))
 	case len(args) > least+1:
-		return usage("peel grep --help", "peel grep takes %s, but got %d", what, len(args))
+		return usage("peel grep --help", "peel grep takes %s, but got %s", what, human.Count(len(args), "argument", "arguments"))
 	}
 	if least == 2 {
 		s.pattern, args = args[0], args[1:]

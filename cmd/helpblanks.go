@@ -6,7 +6,8 @@ import "io"
 // width: a terminal needs them for a background, a file does not.
 type helpWriter struct {
 	w      io.Writer
-	blanks int // that may end the line
+	blanks int   // that may end the line
+	err    error // why a write failed: fang drops it
 }
 
 func (h *helpWriter) Write(p []byte) (int, error) {
@@ -25,6 +26,7 @@ func (h *helpWriter) Write(p []byte) (int, error) {
 		out = append(out, c)
 	}
 	if _, err := h.w.Write(out); err != nil {
+		h.err = err
 		return 0, err
 	}
 	return len(p), nil

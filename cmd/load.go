@@ -146,7 +146,7 @@ func (a *app) openAdvice(ctx context.Context, ref string, err error) string {
 	case a.platform != "":
 		return "another --platform, or none"
 	}
-	return cmp.Or(a.meantImage(ctx, ref), "the path of a saved image, docker://NAME or registry://NAME (peel --help lists the forms)")
+	return cmp.Or(a.meantImage(ctx, ref), a.meantCommand(ref), "the path of a saved image, docker://NAME or registry://NAME (peel --help lists the forms)")
 }
 
 // meantImage returns the image on this machine that ref is probably a misspelling of, or "".

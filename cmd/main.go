@@ -37,8 +37,9 @@ type app struct {
 	verify      bool
 	crossMounts bool
 
-	top     *cobra.Command // peel itself, with the common flags
-	verbose bool
+	top          *cobra.Command // peel itself, with the common flags
+	verbose      bool
+	maybeCommand string // peel's only argument, an image unless it is a mistyped command
 
 	// Where a command searches for the base image: nowhere if it shows no figure that depends on
 	// it.
@@ -86,8 +87,9 @@ func (a *app) execute(ctx context.Context, args []string) (err error) {
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
+	help := &helpWriter{w: a.stdout}
 	if _, ok := terminal(a.stdout); !ok {
-		root.SetOut(&helpWriter{w: a.stdout})
+		root.SetOut(help)
 	}
 	root.SetErr(a.stderr)
 	root.InitDefaultCompletionCmd(args...) // after SetOut, because it records where scripts go
@@ -108,6 +110,9 @@ func (a *app) execute(ctx context.Context, args []string) (err error) {
 	}
 	if ran, err := root.ExecuteContextC(ctx); err != nil {
 		return misuse(ran, err)
+	}
+	if a.failure == nil && help.err != nil {
+		return failed("", "cannot write the help: %w", help.err)
 	}
 	return a.failure
 }

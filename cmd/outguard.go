@@ -39,12 +39,12 @@ func (a *app) guard(outs []output, read ...string) error {
 		}
 		if info != nil {
 			if what := in.is(info); what != "" {
-				return usage("-o with another name", "the report would replace %s, which peel is reading", what)
+				return usage("-o with another name", "the output would replace %s, which peel is reading", what)
 			}
 		}
 		if file, err = canonical(file); err == nil {
 			if dir := in.holds(file, info); dir != "" {
-				return usage("-o with another name", "the report to %s would be a file of the image in %s", name, dir)
+				return usage("-o with another name", "the output to %s would be a file of the image in %s", name, dir)
 			}
 		}
 	}

@@ -139,7 +139,7 @@ file other 5
 		code int
 		says string
 	}{
-		{"report layout -o layout/index.json", exitUsage, "the report to layout/index.json would be a file of the image in layout"},
+		{"report layout -o layout/index.json", exitUsage, "the output to layout/index.json would be a file of the image in layout"},
 		{"report layout -o soft/index.json", exitUsage, "would be a file of the image in layout"},
 		{"report soft -o layout/blobs/sha256/new", exitUsage, "would be a file of the image in soft"},
 		{"report oci:layout -o " + blob, exitUsage, "would be a file of the image in layout"},

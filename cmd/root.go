@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/peelhq/peel/internal/human"
 	"github.com/peelhq/peel/source"
 )
 
@@ -43,6 +45,7 @@ func (a *app) root() *cobra.Command {
 			if len(args) == 0 {
 				return a.pick(ctx)
 			}
+			a.maybeCommand = args[0]
 			return a.explore(ctx, args[0])
 		}),
 		ValidArgsFunction: complete,
@@ -102,6 +105,30 @@ func rootArgs(c *cobra.Command, args []string) error {
 	return usage("peel --help", "one image at a time, but there are %d arguments: %q", len(args), args)
 }
 
+// meantCommand returns the command that peel's only argument is probably a misspelling of, or "".
+func (a *app) meantCommand(ref string) string {
+	if ref != a.maybeCommand {
+		return ""
+	}
+	a.top.SuggestionsMinimumDistance = 2
+	for _, name := range a.top.SuggestionsFor(ref) {
+		if c, _, err := a.top.Find([]string{name}); err == nil && c != a.top {
+			return "peel " + briefUse(c) + ", if you mean the command"
+		}
+	}
+	return ""
+}
+
+// piped reports whether a program or a file is on a stream.
+func piped(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok || f == nil {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && (info.Mode()&os.ModeNamedPipe != 0 || info.Mode().IsRegular() && info.Size() > 0)
+}
+
 // onlyCommands is the check of the arguments of a command that only has other commands.
 func onlyCommands(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
@@ -132,11 +159,18 @@ func wantArgs(least, most int, want string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		name := c.CommandPath()
 		try := name + " --help"
+		got := "none"
+		if len(args) > 0 {
+			got = human.Count(len(args), "argument", "arguments")
+		}
 		if len(args) < least {
-			return usage(try, "%s needs %s, but got %d", name, want, len(args))
+			if want == "one image" && piped(c.InOrStdin()) {
+				try = name + " -, to read the image from standard input"
+			}
+			return usage(try, "%s needs %s, but got %s", name, want, got)
 		}
 		if most >= 0 && len(args) > most {
-			return usage(try, "%s takes %s, but got %d", name, want, len(args))
+			return usage(try, "%s takes %s, but got %s", name, want, got)
 		}
 		if slices.Contains(args, "") {
 			return usage(try, "%s takes %s, but one of them is empty", name, want)

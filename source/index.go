@@ -113,7 +113,8 @@ func WriteIndex(ctx context.Context, w io.Writer, im *Image) error {
 		return err
 	}
 	if err := im.writeParts(ctx, z); err != nil {
-		return errors.Join(err, z.Close())
+		_ = z.Close() // if w fails, this would only say so again
+		return err
 	}
 	if err := z.Close(); err != nil {
 		return err
