@@ -3,6 +3,7 @@ package analyze
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/peelhq/peel/analyze/dockerfile"
@@ -41,8 +42,37 @@ func (x *fixer) copyWith(from, by int) (*edition, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := change{unwritten: x.versionsOf(by), gone: by}
-	return x.made(c, dockerfile.Edit{Kind: dockerfile.AddFlags, Line: copied, Text: flags}, dockerfile.Edit{Kind: dockerfile.DropStep, Line: run})
+	set := dockerfile.Edit{Kind: dockerfile.AddFlags, Line: copied, Text: flags}
+	if len(m.kept) == 0 {
+		c := change{unwritten: x.versionsOf(by), gone: by}
+		return x.made(c, set, dockerfile.Edit{Kind: dockerfile.DropStep, Line: run})
+	}
+	command, err := m.keep(run)
+	if err != nil {
+		return nil, err
+	}
+	c := change{gone: -1}
+	for _, i := range x.versionsOf(by) {
+		if !slices.Contains(m.kept, x.t.versions[i].node) {
+			c.unwritten = append(c.unwritten, i)
+		}
+	}
+	return x.made(c, set, dockerfile.Edit{Kind: dockerfile.SetCommand, Line: run, Text: command})
+}
+
+// keep returns the command that changes only the directories that the COPY leaves as they are.
+func (m *metadataOf) keep(run int) (string, error) {
+	t := m.x.t
+	var paths []string
+	for _, n := range m.kept {
+		paths = append(paths, t.Path(n))
+	}
+	slices.Sort(paths)
+	command, ok := m.x.file.OnPaths(run, paths)
+	if !ok || len(paths) > mostRoots || slices.ContainsFunc(paths, func(p string) bool { return !plainPath.MatchString(p) }) {
+		return "", fmt.Errorf("the step of layer %d also changes %s, and %s leaves a directory that exists as it is: copy with the flag, and keep a RUN that changes only the directory", m.by, t.pathText(m.kept[0]), m.word)
+	}
+	return command, nil
 }
 
 // onlyHere says why a step may not leave other files than before: another stage uses them. It
@@ -64,6 +94,7 @@ type metadataOf struct {
 	mode     agreed[uint32]   // of everything except symbolic links
 	symbolic bool             // u=rwX,go=rX gives all of them their final modes
 	dirs     bool             // the COPY made directories
+	kept     []NodeID         // directories that the RUN changes, and the COPY found
 }
 
 // collect visits both layers. The error says why the RUN does more than change what the COPY
@@ -86,12 +117,15 @@ func (m *metadataOf) collect() error {
 		switch {
 		case v.kind == source.Dir && known && set&^timeChanged == 0: // written only because of its content
 			continue
+		case v.change == Identical && known && set == 0: // it had the values already
+			continue
+		case v.kind == source.Dir && known && set&^(ownerChanged|modeChanged) == 0 && (int(t.versions[i-1].layer) != m.from || t.existed(i-1)):
+			m.kept = append(m.kept, v.node)
+			continue
 		case int(t.versions[i-1].layer) != m.from || !known || v.kind != source.Dir && v.change != Metadata && v.change != Identical:
 			return fmt.Errorf("the step of layer %d also changes %s, which layer %d does not bring", m.by, t.pathText(v.node), m.from)
 		case set&^(ownerChanged|modeChanged) != 0:
 			return fmt.Errorf("the step of layer %d changes more of %s than its owner and mode", m.by, t.pathText(v.node))
-		case v.kind == source.Dir && t.existed(i-1):
-			return fmt.Errorf("the step of layer %d also changes %s, and %s leaves a directory that exists as it is: copy with the flag, and keep a RUN that changes only the directory", m.by, t.pathText(v.node), m.word)
 		}
 		m.changed |= set
 		final[v.node] = i

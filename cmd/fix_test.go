@@ -280,8 +280,8 @@ file srv/.wh.id_rsa 0
 	}
 }
 
-// TestFixKeepsDirectories checks that peel doesn't replace a RUN by a flag of COPY if the RUN also
-// changes a directory that COPY finds, because COPY leaves that as it is.
+// TestFixKeepsDirectories checks that the patch keeps a RUN that changes a directory that COPY finds,
+// because COPY leaves that as it is: for that directory alone, or if that is not possible, as it is.
 func TestFixKeepsDirectories(t *testing.T) {
 	const image = `
 -- image app:1 linux/amd64 --
@@ -302,15 +302,32 @@ dir app mode=0755 mtime=1700000005 uid=1000 gid=1000
 dir app/lib mode=0755 uid=1000 gid=1000
 file app/lib/a 3000000 uid=1000 gid=1000
 `
-	for older, want := range map[string]string{
-		"dir app mode=0755": "also changes /app, and COPY leaves a directory that exists as it is",
-		"dir srv mode=0755": "+COPY --chown=1000:1000 src/ .",
+	for _, test := range []struct {
+		name, older, run string
+		want, not        []string
+	}{
+		{"a directory of its own", "dir srv mode=0755", "chown -R 1000:1000 /app", []string{"+COPY --chown=1000:1000 src/ .", "-RUN chown"}, []string{"+RUN"}},
+		{"a directory of an earlier step", "dir app mode=0755", "chown -R 1000:1000 /app", []string{"+COPY --chown=1000:1000 src/ .", "+RUN chown 1000:1000 /app", "saves"}, nil},
+		{"several commands", "dir app mode=0755", "chown -R 1000 /app && chgrp -R 1000 /app", []string{"also changes /app, and COPY leaves a directory that exists as it is"}, []string{"+COPY", "+RUN"}},
+		{"a file of an earlier step", "dir app mode=0755\nfile app/old 9", "chown -R 1000:1000 /app", nil, []string{"+COPY", "+RUN"}},
+		{"a file that had the owner", "dir app mode=0755\nfile app/old 9 uid=1000 gid=1000", "chown -R 1000:1000 /app", []string{"+COPY --chown=1000:1000 src/ .", "+RUN chown 1000:1000 /app"}, nil},
 	} {
-		inFolder(t, "docker-25", strings.Replace(image, "OLDER", older, 1))
-		write(t, "Dockerfile", []byte("FROM debian\nWORKDIR /app\nCOPY src/ .\nRUN chown -R 1000:1000 /app\n"))
-		out := must(t, "fix", "app.tar", "--base", "1")
-		if !strings.Contains(unwrapped(out), want) {
-			t.Errorf("%s: the output lacks %q:\n%s", older, want, out)
+		text := strings.Replace(strings.Replace(image, "OLDER", test.older, 1), "chown -R 1000:1000 /app", test.run, 1)
+		if strings.Contains(test.older, "old") {
+			text += "file app/old 9 uid=1000 gid=1000\n"
+		}
+		inFolder(t, "docker-25", text)
+		write(t, "Dockerfile", []byte("FROM debian\nWORKDIR /app\nCOPY src/ .\nRUN "+test.run+"\n"))
+		out := unwrapped(must(t, "fix", "app.tar", "--base", "1"))
+		for _, s := range test.want {
+			if !strings.Contains(out, s) {
+				t.Errorf("%s: the output lacks %q:\n%s", test.name, s, out)
+			}
+		}
+		for _, s := range test.not {
+			if strings.Contains(out, s) {
+				t.Errorf("%s: the output has %q:\n%s", test.name, s, out)
+			}
 		}
 	}
 }

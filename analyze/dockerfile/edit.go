@@ -29,6 +29,7 @@ const (
 	AddFlags                   // adds flags, Text, after the instruction's word: "--chown=1000:1000"
 	SetTarget                  // makes Text the target of a COPY or ADD
 	DropStep                   // removes the instruction
+	SetCommand                 // makes Text the command of a RUN
 )
 
 // An Edit is one change of one instruction, identified by its first line in the original
@@ -57,7 +58,7 @@ func (d *File) Edited(edits []Edit) ([]byte, error) {
 		return nil, because("the Dockerfile is larger than %d bytes, the most that peel edits", maxEdited)
 	}
 	e := newEditor(d)
-	for _, kind := range []EditKind{AddOption, AddFlags, SetTarget, AddCommand, DropStep, MergeRuns} {
+	for _, kind := range []EditKind{SetCommand, AddOption, AddFlags, SetTarget, AddCommand, DropStep, MergeRuns} {
 		var merges [][2]int
 		for i, x := range edits {
 			if x.Kind != kind || slices.Contains(edits[:i], x) {
@@ -82,6 +83,8 @@ func (d *File) Edited(edits []Edit) ([]byte, error) {
 				err = e.addFlags(at, x.Text)
 			case SetTarget:
 				err = e.setTarget(at, x.Text)
+			case SetCommand:
+				err = e.setCommand(at, x.Text)
 			case DropStep:
 				e.items[at].dropped = true
 			}
@@ -254,6 +257,8 @@ func (x Edit) String() string {
 		return fmt.Sprintf("Give the instruction on line %d the flags %s.", x.Line, text)
 	case SetTarget:
 		return fmt.Sprintf("Copy to %s on line %d.", text, x.Line)
+	case SetCommand:
+		return fmt.Sprintf("Change the RUN on line %d to %s.", x.Line, text)
 	case DropStep:
 		return fmt.Sprintf("Leave out the instruction on line %d.", x.Line)
 	}

@@ -39,6 +39,8 @@ func editsIn(t testing.TB, text string) []Edit {
 			e.Kind = AddFlags
 		case "target":
 			e.Kind = SetTarget
+		case "set":
+			e.Kind = SetCommand
 		case "drop":
 			e.Kind = DropStep
 		default:
@@ -162,11 +164,13 @@ func FuzzEdits(f *testing.F) {
 		first := items[int(from)%len(items)].in.first
 		last := max(first, items[int(until)%len(items)].in.first)
 		edits := []Edit{
-			{Kind: EditKind(kind % 6), Line: first, Until: last, Text: "rm -rf /c"},
+			{Kind: EditKind(kind % 7), Line: first, Until: last, Text: "rm -rf /c"},
 			{Kind: MergeRuns, Line: first, Until: last},
 		}
 		d.OnlyRuns(first, "chmod")
 		d.Flags(first)
+		d.OnPaths(first, []string{"/c"})
+		d.Uses(first)
 		after, err := d.Edited(edits)
 		if err != nil {
 			return

@@ -62,6 +62,40 @@ func onlyCalls(s *syntax.Stmt, names []string) bool {
 	return false
 }
 
+// OnPaths returns the command of the RUN that starts on a line, which must be one chown, chgrp or
+// chmod, for these paths alone and not what is below them. It reports false if it is another
+// command, or has other options.
+func (d *File) OnPaths(line int, paths []string) (string, bool) {
+	e := newEditor(d)
+	at, err := e.find(line)
+	if err != nil || !d.OnlyRuns(line, "chown", "chgrp", "chmod") {
+		return "", false
+	}
+	in := &e.items[at].in
+	c, err := readCommand(in.args)
+	if err != nil || len(in.docs) > 0 || len(c.stmts) != 1 {
+		return "", false
+	}
+	call, ok := c.stmts[0].Cmd.(*syntax.CallExpr)
+	if !ok {
+		return "", false
+	}
+	args := call.Args[1:]
+	for len(args) > 0 && (args[0].Lit() == "-R" || args[0].Lit() == "--recursive") {
+		args = args[1:]
+	}
+	for i, arg := range args {
+		if text := in.args[arg.Pos().Offset():arg.End().Offset()]; text[0] == '-' || i == 0 && strings.ContainsAny(text, "*?[~{") && !strings.Contains(text, "${") {
+			return "", false
+		}
+	}
+	if len(args) < 2 {
+		return "", false
+	}
+	who := in.args[args[0].Pos().Offset():args[0].End().Offset()]
+	return call.Args[0].Lit() + " " + who + " " + strings.Join(paths, " "), true
+}
+
 // Flags returns the flags, as written, of the instruction that starts on a line, or "".
 func (d *File) Flags(line int) string {
 	e := newEditor(d)

@@ -133,3 +133,15 @@ func (e *editor) setTarget(at int, target string) error {
 	it.changed = true
 	return nil
 }
+
+// setCommand changes the command of a RUN without flags and here-documents.
+func (e *editor) setCommand(at int, text string) error {
+	it := &e.items[at]
+	end, err := it.wordEnd()
+	if err != nil || it.in.word != "RUN" || len(it.in.docs) > 0 || e.flags(it) != "" {
+		return because("the %s on line %d is more than a plain command", it.in.word, it.in.first)
+	}
+	it.lines = []string{it.lines[0][:end] + " " + text + ending(it.lines[len(it.lines)-1])}
+	it.changed = true
+	return nil
+}
