@@ -277,7 +277,7 @@ func (c *chain) extend(f *rulesFile, x extension) error {
 		file := filepath.Join(f.dir, filepath.FromSlash(x.path))
 		target, err := filepath.EvalSymlinks(file)
 		if err != nil {
-			return fmt.Errorf("cannot read it: %w", err)
+			return fmt.Errorf("cannot read it: %w", withoutCall(err))
 		}
 		if rel, err := filepath.Rel(c.root, target); err != nil || !filepath.IsLocal(rel) {
 			return fmt.Errorf("%q lies outside of the repository", x.path)

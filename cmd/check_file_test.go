@@ -156,14 +156,14 @@ func TestRulesFileKinds(t *testing.T) {
 				t.Skip("this system doesn't let users make such a file:", err)
 			}
 			defer os.Remove(peelFile)
-			if r := peel("check", "app.tar"); r.code != exitUsage || !strings.Contains(r.err, "cannot read it") {
+			if r := peel("check", "app.tar"); r.code != exitUsage || !strings.Contains(r.err, "cannot read the rules") {
 				t.Errorf("got exit code %d, standard error %s", r.code, r.err)
 			}
 		})
 	}
 	for _, name := range []string{"nowhere.yaml", ".", "nowhere/" + peelFile, "\x1b[31m"} {
 		r := peel("check", "app.tar", "--config", name)
-		if r.code != exitUsage || !strings.Contains(r.err, "cannot read it") || strings.Contains(r.err, "\x1b") {
+		if r.code != exitUsage || !strings.Contains(r.err, "cannot read the rules") || strings.Contains(r.err, "\x1b") {
 			t.Errorf("--config %q: got exit code %d, standard error %s", name, r.code, r.err)
 		}
 	}

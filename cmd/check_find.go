@@ -93,19 +93,19 @@ func readBounded(path string, named bool) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("cannot read it: %w", err)
+		return nil, fmt.Errorf("cannot read the rules: %w", withoutCall(err))
 	case info.IsDir(), !named && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("cannot read it: %s is not a regular file", path)
+		return nil, fmt.Errorf("cannot read the rules: %s is not a regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read it: %w", err)
+		return nil, fmt.Errorf("cannot read the rules: %w", withoutCall(err))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxRulesFile+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("cannot read it: %w", err)
+		return nil, fmt.Errorf("cannot read the rules: %w", withoutCall(err))
 	case len(data) > maxRulesFile:
 		return nil, fmt.Errorf("%s: rules of more than %d bytes", path, maxRulesFile)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -136,7 +137,11 @@ func badRules(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return usage("", "%w", err)
+	try := ""
+	if errors.Is(err, fs.ErrNotExist) {
+		try = "peel check --init, which writes a " + peelFile
+	}
+	return usage(try, "%w", err)
 }
 
 // growing rejects a flag of growth without a baseline, which would have no effect.

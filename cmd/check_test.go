@@ -58,7 +58,7 @@ func TestCheckExitCodes(t *testing.T) {
 		{"app.tar" + off + "--max-growth 5% --baseline small.json", 1, "FAIL  max-growth", ""},
 		{"app.tar --max-layers 1 --warn max-layers", 1, "warn  max-layers", ""},
 
-		{"app.tar --config missing.yaml", 2, "", "cannot read it: stat missing.yaml"},
+		{"app.tar --config missing.yaml", 2, "", "cannot read the rules: missing.yaml: no such file or directory\ntry: peel check --init, which writes a .peel.yaml\n"},
 		{"app.tar --config base.yaml", 2, "", "--base 6: the image has 5 layers (the base is from base.yaml)"},
 		{"app.tar --max-growth 5%", 2, "", "--max-growth: no baseline"},
 		{"app.tar --max-wasted-growth 5%", 2, "", "--max-wasted-growth: no baseline"},

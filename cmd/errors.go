@@ -98,14 +98,29 @@ func misuse(c *cobra.Command, err error) error {
 		return usage(c.CommandPath()+" --help", "%w", refused)
 	}
 	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
-		if try := insteadOfDive[unknown.GetSpecifiedName()]; try != "" {
+		name := unknown.GetSpecifiedName()
+		if f := c.Flags().Lookup("format"); name == "json" && f != nil {
+			return usage(c.CommandPath()+" IMAGE -f json", "%w", err)
+		}
+		if name == "V" {
+			return usage("peel --version", "%w", err)
+		}
+		if try := insteadOfDive[name]; try != "" {
 			return usage(try, "%w; that is a flag of dive", err)
 		}
-		if meant := meantFlag(c, unknown.GetSpecifiedName()); meant != "" {
+		if meant := meantFlag(c, name); meant != "" {
 			return usage(c.CommandPath()+" --help", "%w; did you mean --%s?", err, meant)
 		}
 	}
 	return usage(c.CommandPath()+" --help", "%w", err)
+}
+
+// withoutCall returns the error about a file without the name of the system call that failed.
+func withoutCall(err error) error {
+	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+		return fmt.Errorf("%s: %w", failed.Path, failed.Err)
+	}
+	return err
 }
 
 // insteadOfDive is what to use instead of dive's flags.

@@ -204,6 +204,9 @@ func find(an *analyze.Analysis, m moment, arg string, follow bool) (analyze.Node
 	if meant := meantPath(t, last, dir, fromRoot(arg)); meant != "" {
 		try = meant
 	}
+	if strings.ContainsAny(arg, "*?[") {
+		try = "peel ls IMAGE -R --filter '" + arg + "', which finds paths by a pattern"
+	}
 	if _, ok := t.Lookup(fromRoot(arg)); ok {
 		try = "peel log IMAGE " + arg + ", and --at with an earlier layer"
 	}

@@ -102,7 +102,11 @@ func rootArgs(c *cobra.Command, args []string) error {
 	if like := c.SuggestionsFor(args[0]); len(like) > 0 {
 		return usage("peel "+like[0]+" "+strings.Join(args[1:], " "), "unknown command %q", args[0])
 	}
-	return usage("peel --help", "one image at a time, but there are %d arguments: %q", len(args), args)
+	try := "peel --help"
+	if _, err := os.Stat(args[1]); len(args) == 2 && err != nil && strings.HasPrefix(args[1], "/") {
+		try = "peel ls " + args[0] + " " + args[1]
+	}
+	return usage(try, "one image at a time, but there are %d arguments: %q", len(args), args)
 }
 
 // meantCommand returns the command that peel's only argument is probably a misspelling of, or "".

@@ -230,6 +230,9 @@ func (o *opener) bundle(ctx context.Context, name string) (_ bundle, isFolder bo
 func (o *opener) fileBundle(ctx context.Context, name string, info fs.FileInfo) (bundle, error) {
 	f, err := os.Open(name)
 	if err != nil {
+		if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+			err = failed.Err // the caller adds the name
+		}
 		return nil, err
 	}
 	if !info.Mode().IsRegular() { // a pipe, for example
