@@ -310,7 +310,8 @@ func (p *checkPage) listed(v *Verdict, c paint, heading string, findings []analy
 		if f.Severity == analyze.Note {
 			group = ""
 		}
-		if shown >= most || of[group] >= p.ofRule || p.brief && fails && !f.Decisive && group == "" {
+		full := shown >= most && (!p.brief || of[group] > 0) // in brief, each rule has its first finding
+		if full || of[group] >= p.ofRule || p.brief && fails && !f.Decisive && group == "" {
 			more = append(more, *f)
 			p.leftFix = p.leftFix || f.Rule == analyze.RuleWaste
 			continue

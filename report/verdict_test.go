@@ -223,6 +223,14 @@ func TestCheckTextIsShort(t *testing.T) {
 			t.Errorf("the text lacks %q:\n%s", want, text)
 		}
 	}
+	// Each rule shows a finding, however many rules there are.
+	for n := range 12 {
+		id := fmt.Sprint("rule", n)
+		v.Outcome.Findings = append(v.Outcome.Findings, analyze.Finding{ID: id + "/a", Rule: id, Severity: analyze.Warning, Title: "Another", Layer: 1, Path: "/a"})
+	}
+	if text = written(t, CheckText, v); !strings.Contains(text, "id: rule11/a\n") {
+		t.Errorf("the last rule has no finding:\n%s", text)
+	}
 	v.Details = true
 	text = written(t, CheckText, v)
 	for _, want := range []string{"id: setuid/usr/bin/setuid99\n", "/f99  (", "Leave it out."} {
