@@ -62,10 +62,14 @@ func (a *app) checkPlatform(c *cobra.Command) error {
 		}
 		return nil
 	}
-	if err := source.CheckPlatform(a.platform); err != nil {
-		return usage("", "--%w", err)
+	err := source.CheckPlatform(a.platform)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if f := c.Flags().Lookup("platform"); f != nil && len(f.Annotations[byEnvironment]) > 0 {
+		return usage("", "%s in the environment: %w", variable("platform"), err)
+	}
+	return usage("", "--%w", err)
 }
 
 // given returns the common flags that were set, one word each, without those that a command of this

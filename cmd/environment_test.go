@@ -27,6 +27,8 @@ func TestEnvironment(t *testing.T) {
 		{"an invalid value", "PEEL_MIN_EFFICIENCY=lots", "check app.tar", 2, "PEEL_MIN_EFFICIENCY in the environment"},
 		{"the variable as origin", "PEEL_MIN_EFFICIENCY=5%,PEEL_WARN=user", "check --print-config", 0, "PEEL_MIN_EFFICIENCY"},
 		{"no output", "PEEL_OUTPUT=somewhere,PEEL_FORCE=true", "report app.tar", 0, "Image app:1"},
+		{"a malformed platform", "PEEL_PLATFORM=foo", "report app.tar", 2, `PEEL_PLATFORM in the environment: platform "foo": write`},
+		{"a platform for nobody", "PEEL_PLATFORM=foo", "config", 0, "theme"},
 		{"a misspelt name", "PEEL_MIN_EFFICIENCI=5%", "check app.tar", 1, "PEEL_MIN_EFFICIENCI in the environment is not a variable of peel; did you mean PEEL_MIN_EFFICIENCY?"},
 		{"variables of others", "PEEL_VERSION=1.2.3,PEEL_IMAGE=x,PEEL_TAG=y", "report app.tar", 0, "Image app:1"},
 	} {
