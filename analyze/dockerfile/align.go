@@ -24,12 +24,13 @@ func (d *File) lines(history []source.Step) []*Line {
 	steps = steps[max(len(steps)-maxAligned, 0):]
 	a := newAlignment(steps, history[skipped:])
 	a.run()
+	sure := a.certain()
 	for j, i := range a.step {
 		if i < 0 {
 			continue
 		}
 		in := &steps[i]
-		out[skipped+j] = &Line{File: d.name, First: in.first, Last: in.last, Sure: a.sure(i, j)}
+		out[skipped+j] = &Line{File: d.name, First: in.first, Last: in.last, Sure: sure[j]}
 	}
 	return out
 }
@@ -40,6 +41,7 @@ type alignment struct {
 	history []stepText
 	like    []float64 // by step, then history entry
 	step    []int     // of each history entry; -1 if none
+	empty   []bool    // history entries that made no layer
 }
 
 func newAlignment(steps []instruction, history []source.Step) *alignment {
@@ -49,6 +51,7 @@ func newAlignment(steps []instruction, history []source.Step) *alignment {
 	}
 	for _, h := range history {
 		a.history = append(a.history, recorded(h.Command))
+		a.empty = append(a.empty, h.Empty)
 	}
 	for i := range a.steps {
 		for j := range a.history {
@@ -113,6 +116,57 @@ func (a *alignment) between() {
 }
 
 func sameWord(a, b stepText) bool { return a.word == b.word }
+
+// certain reports, for each entry, whether it certainly is its step: because of their texts, or
+// because of the place. A COPY or ADD whose target has variables, or is relative, is certain if it
+// follows a certain step and, up to the next one or the end, all steps and entries that make a
+// layer have a partner.
+func (a *alignment) certain() []bool {
+	sure := make([]bool, len(a.history))
+	for j, i := range a.step {
+		sure[j] = i >= 0 && a.sure(i, j)
+	}
+	for from := slices.Index(sure, true); from >= 0 && from < len(sure); {
+		to := from + 1
+		for to < len(sure) && !sure[to] {
+			to++
+		}
+		last := len(a.steps)
+		if to < len(sure) {
+			last = a.step[to]
+		}
+		if a.complete(from, to, last) {
+			for j := from + 1; j < to; j++ {
+				sure[j] = sure[j] || a.step[j] >= 0 && a.samePlace(a.step[j], j)
+			}
+		}
+		from = to
+	}
+	return sure
+}
+
+// complete reports whether all entries between two, and all steps up to step last, have a partner
+// if they make a layer.
+func (a *alignment) complete(from, to, last int) bool {
+	for j := from + 1; j < to; j++ {
+		if a.step[j] < 0 && !a.empty[j] {
+			return false
+		}
+	}
+	for i := a.step[from] + 1; i < last; i++ {
+		if makesLayer[a.steps[i].word] && !slices.Contains(a.step[from:to], i) {
+			return false
+		}
+	}
+	return true
+}
+
+// samePlace reports whether step i and entry j copy to the same path, as far as the text says.
+func (a *alignment) samePlace(i, j int) bool {
+	in, h := &a.steps[i], &a.history[j]
+	like := a.like[i*len(a.history)+j]
+	return (in.word == "COPY" || in.word == "ADD") && (like >= almost || h.summed && like >= nearly)
+}
 
 // sure reports whether step i certainly is entry j: their texts agree, and no other unmatched
 // step has the same text.

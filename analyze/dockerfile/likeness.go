@@ -60,7 +60,7 @@ func (in *instruction) text() stepText {
 	t.forms = []string{plain(args)}
 	t.tokens = tokens(plain(args))
 	if strings.Contains(args, "$") {
-		t.pieces = variable.Split(t.forms[0], -1)
+		t.pieces = strings.Split(plain(variable.ReplaceAllString(args, "\x00")), "\x00") // plain would split braces
 	}
 	return t
 }
@@ -87,19 +87,20 @@ func recorded(command string) stepText {
 	return t
 }
 
+const (
+	almost  = 0.95 // equal except for what the builder adds or replaces
+	nearly  = 0.9
+	anyDest = 0.6
+)
+
 // likeness returns the likeness of an instruction and a history entry: 1 for equal texts, 0 if
 // they can't match.
 func likeness(in, h *stepText) float64 {
-	const (
-		almost  = 0.95 // equal except for what the builder adds or replaces
-		nearly  = 0.9
-		anyDest = 0.6
-	)
 	if in.word != h.word || h.word == "" {
 		return 0
 	}
 	if h.summed {
-		return likeDest(in.dest, h.dest, nearly, anyDest)
+		return likeDest(in.dest, h.dest)
 	}
 	for _, form := range in.forms {
 		switch {
@@ -121,15 +122,17 @@ func endsIn(text, form string) bool {
 }
 
 // likeDest compares the targets of copies: relative ones are below an unknown directory.
-func likeDest(asked, recorded string, relative, open float64) float64 {
+func likeDest(asked, recorded string) float64 {
 	a, r := path.Clean(asked), path.Clean(recorded)
 	switch {
 	case a == r:
 		return 1
+	case strings.Contains(a, "$") && fills(variable.Split(a, -1), r):
+		return nearly
 	case strings.Contains(a, "$"):
-		return open
+		return anyDest
 	case a == "." || !path.IsAbs(a) && strings.HasSuffix(r, "/"+strings.TrimPrefix(a, "./")):
-		return relative
+		return nearly
 	}
 	return 0
 }
