@@ -49,10 +49,28 @@ type group struct {
 	carriers map[int]int64 // bytes by layer that stores them
 	origins  map[int]int64 // bytes by layer that first had the content
 	changed  [attributeSets]int
-	since    attributes       // attributes that differ from the origin's
-	owner    agreed[[2]int64] // final user and group of files whose attributes changed
-	mode     agreed[uint32]
-	rows     []int32 // row numbers in WasteRows; kept only for fixes
+	settled  map[int]*settled // by layer that first had the content
+	rows     []int32          // row numbers in WasteRows; kept only for fixes
+}
+
+// settled are the final attributes of files that a layer had first.
+type settled struct {
+	since attributes       // attributes that differ from those in that layer
+	owner agreed[[2]int64] // user and group of all of the files
+	mode  agreed[uint32]
+}
+
+// settledIn returns the attributes of the files that a layer had first.
+func (g *group) settledIn(layer int) *settled {
+	s := g.settled[layer]
+	if s == nil {
+		s = &settled{}
+		if g.settled == nil {
+			g.settled = map[int]*settled{}
+		}
+		g.settled[layer] = s
+	}
+	return s
 }
 
 // agreed holds a value as long as all inputs are equal.
@@ -83,7 +101,9 @@ func (g *group) take(o *group) {
 	for layer, bytes := range o.origins {
 		g.origins[layer] += bytes
 	}
-	g.since |= o.since
+	for layer, s := range o.settled {
+		g.settledIn(layer).since |= s.since
+	}
 	for i, n := range o.changed {
 		g.changed[i] += n
 	}
@@ -162,10 +182,10 @@ func (g *group) compare(t *Tree, w *Waste) {
 	if !ok {
 		first = before
 	}
-	since := attributesIn(&first, &now)
-	g.owner.add([2]int64{now.UID, now.GID}) // of all: a flag sets those that didn't change, too
-	g.mode.add(now.Mode)
-	g.since |= since
+	of := g.settledIn(int(t.versions[t.origin(lower)].layer))
+	of.since |= attributesIn(&first, &now)
+	of.owner.add([2]int64{now.UID, now.GID}) // of all: a flag of COPY also sets those that didn't change
+	of.mode.add(now.Mode)
 	g.changed[attributesIn(&before, &now)]++
 }
 

@@ -89,12 +89,13 @@ func (g *group) attribute(recursive, deep bool) (string, remedy) {
 			most, n = attributes(set), count
 		}
 	}
-	mode := " --chmod" + g.mode.text(human.Permissions)
+	of := g.settledIn(g.origin())
+	mode := " --chmod" + of.mode.text(human.Permissions)
 	note := ""
 	switch {
-	case g.since&modeChanged == 0:
-	case deep && !recursive && g.mode.text(human.Permissions) != "" && g.mode.value&0o111 == 0:
-		mode = " --chmod=" + symbolicMode(g.mode.value)
+	case of.since&modeChanged == 0:
+	case deep && !recursive && of.mode.text(human.Permissions) != "" && of.mode.value&0o111 == 0:
+		mode = " --chmod=" + symbolicMode(of.mode.value)
 		note = "The `X` is for directories: without it, nobody could enter them (`COPY --chmod` accepts it from `# syntax=docker/dockerfile:1.14` on)."
 	case recursive:
 		mode = " --chmod=u=rwX,go=rX"
@@ -105,7 +106,7 @@ func (g *group) attribute(recursive, deep bool) (string, remedy) {
 		set                 attributes
 		name, flag, command string
 	}{
-		{ownerChanged, "owner", " --chown" + g.owner.text(ownerText), "`chown`"},
+		{ownerChanged, "owner", " --chown" + of.owner.text(ownerText), "`chown`"},
 		{modeChanged, "mode", mode, "`chmod`"},
 		{timeChanged, "time", "", "`touch`"},
 		{xattrsChanged, "extended attributes", "", "`setcap` or `setfattr`"},
@@ -114,7 +115,7 @@ func (g *group) attribute(recursive, deep bool) (string, remedy) {
 			names = append(names, a.name)
 		}
 		// Changes of earlier steps go into the same flags.
-		if most&a.set != 0 || a.flag != "" && g.since&a.set != 0 {
+		if most&a.set != 0 || a.flag != "" && of.since&a.set != 0 {
 			commands = append(commands, a.command)
 			if a.flag != "" {
 				flags = append(flags, a.flag)

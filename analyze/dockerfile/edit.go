@@ -12,8 +12,8 @@ import (
 //
 // An edit changes a Dockerfile so that the image stores less and does the same. It is made only
 // if the text shows that this is safe. Otherwise the error says why, in words that end a sentence
-// ("… is not changed: a COPY stands between them"). All lines that an edit does not name stay
-// unchanged, byte for byte.
+// ("Not in the patch: the COPY on line 3 is between the RUNs"). All lines that an edit does not
+// name stay unchanged, byte for byte.
 
 // maxEdited is the maximum size of a Dockerfile for edits, in bytes.
 const maxEdited = 256 << 10

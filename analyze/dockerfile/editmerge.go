@@ -31,8 +31,10 @@ func (e *editor) merge(from, until int) error {
 			return because("another stage begins between the steps, on line %d", it.in.first)
 		case it.in.word == "RUN":
 			runs = append(runs, it)
-		case i == from || i == until || !passedBy[it.in.word]:
-			return because("the steps are no RUNs next to each other: %s stands on line %d", it.in.word, it.in.first)
+		case i == from || i == until:
+			return because("line %d has %s, and only RUNs can be merged", it.in.first, it.in.word)
+		case !passedBy[it.in.word]:
+			return because("the %s on line %d is between the RUNs", it.in.word, it.in.first)
 		}
 	}
 	if len(runs) < 2 {
