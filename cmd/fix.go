@@ -95,6 +95,11 @@ func (a *app) fix(ctx context.Context, ref string, o *fixOptions) error {
 	}
 	defer an.Image.Close()
 	file := builtFrom(an, files)
+	if file != nil {
+		if why, ok := dockerfile.Misfit(an.Image, file); ok {
+			a.say("%s may not be the Dockerfile of this image, so check the patch: it %s", file.Name(), why)
+		}
+	}
 	findings, fixes, err := analyze.AdviseAndFix(ctx, an, analyze.AdviceOptions{Dockerfile: file})
 	if err != nil {
 		return err

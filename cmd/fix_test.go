@@ -412,8 +412,8 @@ file var/lib/apt/lists/.wh.x 0
 		{"a stage with commands", "FROM common AS b\nRUN make\nFROM common\n", []string{remove, "line 5 uses the same stage, and may need the files as line 3 leaves them"}, []string{flag}},
 		{"a stage without commands", "FROM common AS b\nENV a=b\nFROM common\n", []string{flag, remove}, nil},
 		{"a stage that uses the cache", "FROM common AS b\nRUN apt-get install -y gcc\nFROM common\n", nil, []string{flag, remove}},
-		{"other files are copied", "FROM common\nCOPY --from=common /etc/a /etc/b\n", []string{remove}, []string{flag}},
-		{"caches are copied", "FROM common\nCOPY --from=common /var/lib /kept\n", nil, []string{flag, remove}},
+		{"other files are copied", "FROM common AS b\nCOPY --from=common /etc/a /etc/b\nFROM common\n", []string{remove}, []string{flag}},
+		{"caches are copied", "FROM common AS b\nCOPY --from=common /var/lib /kept\nFROM common\n", nil, []string{flag, remove}},
 	} {
 		write(t, "Dockerfile", []byte("FROM debian AS common\nRUN apt-get install -y a\nCOPY app /app\n"+test.between+
 			"RUN chown -R 1000:1000 /app\nRUN rm -rf /var/lib/apt/lists/*\n"))
@@ -456,6 +456,35 @@ file app 3000000 mode=0755
 		out := unwrapped(must(t, "fix", "app.tar", "--base", "1", "--dockerfile", "Dockerfile"))
 		if !strings.Contains(out, want) {
 			t.Errorf("%s: the output lacks %q:\n%s", step, want, out)
+		}
+	}
+}
+
+// TestFixWarnsOfDockerfile checks that peel says why a Dockerfile that is named doesn't fit the image,
+// and still uses it.
+func TestFixWarnsOfDockerfile(t *testing.T) {
+	inFolder(t, "docker-25", `
+-- image app:1 linux/amd64 --
+step "/bin/sh -c #(nop) ADD file:4bf7a in / "
+step "RUN /bin/sh -c make # buildkit"
+step "RUN /bin/sh -c chmod 755 /app # buildkit"
+-- layer --
+file usr/sh 5000 mode=0755
+-- layer --
+file app 3000000 mode=0644
+-- layer --
+file app 3000000 mode=0755
+`)
+	const file = "FROM debian\nRUN make\nRUN chmod 755 /app\n"
+	for _, test := range []struct{ name, text, want string }{
+		{"its own", file, ""},
+		{"a step more", strings.Replace(file, "RUN chmod", "RUN make check\nRUN chmod", 1), "peel: Dockerfile may not be the Dockerfile of this image, so check the patch: it has a step on line 3 that the image's history doesn't have: RUN make check\n"},
+		{"another one", "FROM debian\nCOPY . .\n", "a step on line 2 that the image's history doesn't have: COPY . .\n"},
+	} {
+		write(t, "Dockerfile", []byte(test.text))
+		r := peel("fix", "app.tar", "--base", "1", "--dockerfile", "Dockerfile")
+		if r.code != 0 || (test.want == "") != (r.err == "") || !strings.Contains(r.err, test.want) {
+			t.Errorf("%s: exit code %d, standard error:\n%s\nwant %q", test.name, r.code, r.err, test.want)
 		}
 	}
 }

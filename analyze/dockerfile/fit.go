@@ -2,6 +2,8 @@ package dockerfile
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 
 	"github.com/peelhq/peel/source"
 )
@@ -23,26 +25,33 @@ const (
 // Dockerfile of another image, or one that changed much since the build, does not fit: its lines
 // would be wrong.
 func Fits(im *source.Image, d *File) bool {
+	_, ok := Misfit(im, d)
+	return !ok
+}
+
+// Misfit returns why an image was not built from d in its current state, in words that follow the
+// name of d; false if it fits: see Fits. The words contain raw text of the image and of d.
+func Misfit(im *source.Image, d *File) (string, bool) {
 	if p := im.Provenance; p != nil {
 		for _, f := range p.Files {
 			if bytes.Equal(f.Text, d.text) {
-				return true
+				return "", false
 			}
 		}
 	}
 	steps := d.final()
 	if len(steps) > maxAligned {
-		return false
+		return fmt.Sprintf("has more than %d instructions", maxAligned), true
 	}
 	history := im.History[max(len(im.History)-maxAligned, 0):]
 	a := newAlignment(steps, history)
 	a.run()
-	paired := make([]bool, len(steps))
 	first, alike, layers := -1, 0.0, 0
+	strange := -1 // the first entry that is not in the file
 	for j, i := range a.step {
 		if i < 0 {
-			if first >= 0 && !history[j].Empty {
-				return false
+			if first >= 0 && !history[j].Empty && strange < 0 {
+				strange = j
 			}
 			continue
 		}
@@ -50,21 +59,40 @@ func Fits(im *source.Image, d *File) bool {
 			first = j
 		}
 		like := a.like[i*len(history)+j]
-		paired[i] = true
 		alike += like
 		if makesLayer[steps[i].word] {
 			if like < leastCopy || steps[i].word == "RUN" && like < leastRun {
-				return false
+				return fmt.Sprintf("has another text on line %d than the image's step %s", steps[i].first, short(Instruction(history[j].Command))), true
 			}
 			layers++
 		}
 	}
+	recorded := 0 // steps that builders record: BuildKit doesn't record ONBUILD
 	for i := range steps {
-		if !paired[i] && makesLayer[steps[i].word] {
-			return false
+		if steps[i].word != "ONBUILD" {
+			recorded++
+		}
+		if makesLayer[steps[i].word] && !slices.Contains(a.step, i) {
+			return fmt.Sprintf("has a step on line %d that the image's history doesn't have: %s", steps[i].first, short(steps[i].word+" "+steps[i].args)), true
 		}
 	}
-	return layers > 0 && alike >= leastFit*float64(max(len(steps), len(history)-first))
+	switch {
+	case strange >= 0:
+		return "lacks a step of the image's history: " + short(StepText(history[strange])), true
+	case layers == 0 || alike < leastFit*float64(max(recorded, len(history)-first)):
+		return "has too few steps of the image's history", true
+	}
+	return "", false
+}
+
+// short shortens a step for a message.
+func short(text string) string {
+	const most = 60
+	text = squeeze(text)
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
 }
 
 // makesLayer are the instructions that write files.

@@ -39,6 +39,9 @@ func (in *instruction) text() stepText {
 		}
 		whole := b.String()
 		t.forms = append(t.forms, squeeze(whole), squeeze(in.shell+" "+whole))
+		if isExec {
+			t.forms = append(t.forms, squeeze(whole[len(shellPrefix.FindString(whole)):])) // as Instruction does
+		}
 		if len(in.docs) == 1 {
 			t.forms = append(t.forms, squeeze(in.docs[0].text)) // without its delimiters
 		}
