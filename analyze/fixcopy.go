@@ -60,21 +60,6 @@ func (x *fixer) copyWith(from, by int) (*edition, error) {
 	return x.made(c, set, dockerfile.Edit{Kind: dockerfile.SetCommand, Line: run, Text: command})
 }
 
-// keep returns the command that changes only the directories that the COPY leaves as they are.
-func (m *metadataOf) keep(run int) (string, error) {
-	t := m.x.t
-	var paths []string
-	for _, n := range m.kept {
-		paths = append(paths, t.Path(n))
-	}
-	slices.Sort(paths)
-	command, ok := m.x.file.OnPaths(run, paths)
-	if !ok || len(paths) > mostRoots || slices.ContainsFunc(paths, func(p string) bool { return !plainPath.MatchString(p) }) {
-		return "", fmt.Errorf("the step of layer %d also changes %s, and %s leaves a directory that exists as it is: copy with the flag, and keep a RUN that changes only the directory", m.by, t.pathText(m.kept[0]), m.word)
-	}
-	return command, nil
-}
-
 // onlyHere says why a step may not leave other files than before: another stage uses them. It
 // returns nil if none does.
 func (x *fixer) onlyHere(line int) error {
@@ -95,6 +80,21 @@ type metadataOf struct {
 	symbolic bool             // u=rwX,go=rX gives all of them their final modes
 	dirs     bool             // the COPY made directories
 	kept     []NodeID         // directories that the RUN changes, and the COPY found
+}
+
+// keep returns the command that changes only the directories that the COPY leaves as they are.
+func (m *metadataOf) keep(run int) (string, error) {
+	t := m.x.t
+	var paths []string
+	for _, n := range m.kept {
+		paths = append(paths, t.Path(n))
+	}
+	slices.Sort(paths)
+	command, ok := m.x.file.OnPaths(run, paths)
+	if !ok || len(paths) > mostRoots || slices.ContainsFunc(paths, func(p string) bool { return !plainPath.MatchString(p) }) {
+		return "", fmt.Errorf("the step of layer %d also changes %s, and %s leaves a directory that exists as it is: copy with the flag, and keep a RUN that changes only the directory", m.by, t.pathText(m.kept[0]), m.word)
+	}
+	return command, nil
 }
 
 // collect visits both layers. The error says why the RUN does more than change what the COPY
