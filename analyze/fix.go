@@ -265,9 +265,10 @@ func (x *fixer) edit(f *Finding, from *findingSource) (*edition, error) {
 		return nil, err
 	}
 	word := x.word(carriers[0])
+	onlyCopies := !slices.ContainsFunc(carriers, func(l int) bool { return x.word(l) != "COPY" })
 	switch {
-	case word == "COPY" && k.cause == MetadataCopy && len(carriers) == 1: // files unpacked by ADD have owners of their own
-		return x.copyWith(carriers[0], k.by)
+	case onlyCopies && k.cause == MetadataCopy: // files unpacked by ADD have owners of their own
+		return x.copyWith(carriers, k.by)
 	case word == "COPY" && k.reason == moved && len(carriers) == 1:
 		return x.copyTo(carriers[0], k.by)
 	case k.reason == byCause && k.cause == SameAgain && copies(x.word(k.by)):

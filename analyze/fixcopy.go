@@ -12,40 +12,51 @@ import (
 	"github.com/peelhq/peel/source"
 )
 
-// copyWith makes a COPY set the owner and the mode that a later RUN sets.
-func (x *fixer) copyWith(from, by int) (*edition, error) {
-	copied, err := x.line(from)
-	if err != nil {
-		return nil, err
-	}
+// copyWith makes COPYs set the owner and the mode that a later RUN sets.
+func (x *fixer) copyWith(from []int, by int) (*edition, error) {
 	run, err := x.line(by)
 	if err != nil {
 		return nil, err
 	}
-	word := x.word(from)
 	switch {
 	case x.word(by) != "RUN" || !x.file.OnlyRuns(run, "chmod", "chown", "chgrp"):
 		return nil, errors.New("the step that changes them does more than that")
-	case !x.nothingRuns(from, by):
+	case !x.nothingRuns(from[0], by):
 		return nil, errors.New("a command runs between the steps, and may see the files as they are there")
-	case strings.Contains(x.file.Flags(copied), "--chown") || strings.Contains(x.file.Flags(copied), "--chmod"):
-		return nil, fmt.Errorf("the %s on line %d sets an owner or a mode already", word, copied)
 	}
-	if err := x.onlyHere(copied); err != nil {
-		return nil, err
+	m := metadataOf{x: x, by: by}
+	for _, layer := range from {
+		line, err := x.line(layer)
+		if err != nil {
+			return nil, err
+		}
+		if flags := x.file.Flags(line); strings.Contains(flags, "--chown") || strings.Contains(flags, "--chmod") {
+			return nil, fmt.Errorf("the %s on line %d sets an owner or a mode already", x.word(layer), line)
+		}
+		if err := x.onlyHere(line); err != nil {
+			return nil, err
+		}
+		m.copies = append(m.copies, &copied{layer: layer, line: line, word: x.word(layer), symbolic: true})
 	}
-	m := metadataOf{x: x, from: from, by: by, word: word}
 	if err := m.collect(); err != nil {
 		return nil, err
 	}
-	flags, err := m.flags()
-	if err != nil {
-		return nil, err
+	var edits []dockerfile.Edit
+	for _, c := range m.copies {
+		flags, err := m.flags(c)
+		if err != nil {
+			return nil, err
+		}
+		if flags != "" {
+			edits = append(edits, dockerfile.Edit{Kind: dockerfile.AddFlags, Line: c.line, Text: flags})
+		}
 	}
-	set := dockerfile.Edit{Kind: dockerfile.AddFlags, Line: copied, Text: flags}
+	if len(edits) == 0 {
+		return nil, errNotByEdit
+	}
 	if len(m.kept) == 0 {
 		c := change{unwritten: x.versionsOf(by), gone: by}
-		return x.made(c, set, dockerfile.Edit{Kind: dockerfile.DropStep, Line: run})
+		return x.made(c, append(edits, dockerfile.Edit{Kind: dockerfile.DropStep, Line: run})...)
 	}
 	command, err := m.keep(run)
 	if err != nil {
@@ -57,7 +68,7 @@ func (x *fixer) copyWith(from, by int) (*edition, error) {
 			c.unwritten = append(c.unwritten, i)
 		}
 	}
-	return x.made(c, set, dockerfile.Edit{Kind: dockerfile.SetCommand, Line: run, Text: command})
+	return x.made(c, append(edits, dockerfile.Edit{Kind: dockerfile.SetCommand, Line: run, Text: command})...)
 }
 
 // onlyHere says why a step may not leave other files than before: another stage uses them. It
@@ -69,17 +80,23 @@ func (x *fixer) onlyHere(line int) error {
 	return nil
 }
 
-// metadataOf compares the result of a COPY with that of a later RUN.
+// metadataOf compares the result of COPYs with that of a later RUN.
 type metadataOf struct {
-	x        *fixer
-	from, by int
-	word     string // COPY or ADD
-	changed  attributes
-	owner    agreed[[2]int64] // final owner of everything that the COPY made
-	mode     agreed[uint32]   // of everything except symbolic links
-	symbolic bool             // u=rwX,go=rX gives all of them their final modes
-	dirs     bool             // the COPY made directories
-	kept     []NodeID         // directories that the RUN changes, and the COPY found
+	x      *fixer
+	by     int
+	copies []*copied // lowest first
+	kept   []NodeID  // directories that the RUN changes, and the COPYs found
+}
+
+// A copied is the result of a COPY, in its layer, after the later RUN.
+type copied struct {
+	layer, line int
+	word        string // COPY or ADD
+	changed     attributes
+	owner       agreed[[2]int64] // final owner of everything that the COPY made
+	mode        agreed[uint32]   // of everything except symbolic links
+	symbolic    bool             // u=rwX,go=rX gives all of them their final modes
+	dirs        bool             // the COPY made directories
 }
 
 // keep returns the command that changes only the directories that the COPY leaves as they are.
@@ -92,12 +109,58 @@ func (m *metadataOf) keep(run int) (string, error) {
 	slices.Sort(paths)
 	command, ok := m.x.file.OnPaths(run, paths)
 	if !ok || len(paths) > mostRoots || slices.ContainsFunc(paths, func(p string) bool { return !plainPath.MatchString(p) }) {
-		return "", fmt.Errorf("the step of layer %d also changes %s, and %s leaves a directory that exists as it is: copy with the flag, and keep a RUN that changes only the directory", m.by, t.pathText(m.kept[0]), m.word)
+		return "", fmt.Errorf("the step of layer %d also changes %s, and COPY leaves a directory that exists as it is: copy with the flag, and keep a RUN that changes only the directory", m.by, t.pathText(m.kept[0]))
 	}
 	return command, nil
 }
 
-// collect visits both layers. The error says why the RUN does more than change what the COPY
+// in returns the COPY of a layer, or nil.
+func (m *metadataOf) in(layer uint16) *copied {
+	for _, c := range m.copies {
+		if c.layer == int(layer) {
+			return c
+		}
+	}
+	return nil
+}
+
+// maker returns the COPY that made the file or directory of version i, or nil if none did. A
+// later COPY leaves a directory as it is.
+func (m *metadataOf) maker(i int32) *copied {
+	t := m.x.t
+	c := m.in(t.versions[i].layer)
+	for c != nil && t.versions[i].kind == source.Dir && t.existed(i) {
+		i--
+		c = m.in(t.versions[i].layer)
+	}
+	if c != nil && m.above(c, i) {
+		return nil
+	}
+	return c
+}
+
+// above reports whether version i of a COPY's layer may be a directory above the target, which
+// only BuildKit gives the owner of --chown: the classic builder does so for files, and not for
+// directories.
+func (m *metadataOf) above(c *copied, i int32) bool {
+	t := m.x.t
+	v := &t.versions[i]
+	if v.kind != source.Dir || m.x.newBuilder(c.layer) {
+		return false
+	}
+	inside, dirs := 0, 0
+	for _, child := range t.Children(v.node) {
+		if j := t.inLayer(child, c.layer); j != none {
+			inside++
+			if t.versions[j].kind == source.Dir {
+				dirs++
+			}
+		}
+	}
+	return inside == 1 && dirs == 1
+}
+
+// collect visits the layers. The error says why the RUN does more than change what the COPYs
 // made.
 func (m *metadataOf) collect() error {
 	t := m.x.t
@@ -114,34 +177,44 @@ func (m *metadataOf) collect() error {
 		}
 		before, known := t.attributes(i - 1)
 		set := attributesIn(&before, &now)
+		c := m.maker(i - 1)
 		switch {
 		case v.kind == source.Dir && known && set&^timeChanged == 0: // written only because of its content
 			continue
 		case v.change == Identical && known && set == 0: // it had the values already
 			continue
-		case v.kind == source.Dir && known && set&^(ownerChanged|modeChanged) == 0 && (int(t.versions[i-1].layer) != m.from || t.existed(i-1)):
+		case v.kind == source.Dir && known && set&^(ownerChanged|modeChanged) == 0 && c == nil:
 			m.kept = append(m.kept, v.node)
 			continue
-		case int(t.versions[i-1].layer) != m.from || !known || v.kind != source.Dir && v.change != Metadata && v.change != Identical:
-			return fmt.Errorf("the step of layer %d also changes %s, which layer %d does not bring", m.by, t.pathText(v.node), m.from)
+		case c == nil || !known || v.kind != source.Dir && v.change != Metadata && v.change != Identical:
+			return fmt.Errorf("the step of layer %d also changes %s, which %s", m.by, t.pathText(v.node), m.doNotBring())
 		case set&^(ownerChanged|modeChanged) != 0:
 			return fmt.Errorf("the step of layer %d changes more of %s than its owner and mode", m.by, t.pathText(v.node))
 		}
-		m.changed |= set
+		c.changed |= set
 		final[v.node] = i
 	}
-	m.symbolic = true
-	for _, i := range m.x.versionsOf(m.from) {
-		m.made(i, final)
+	for _, c := range m.copies {
+		for _, i := range m.x.versionsOf(c.layer) {
+			m.made(c, i, final)
+		}
 	}
 	return nil
 }
 
-// made records the final state of something that the COPY made.
-func (m *metadataOf) made(i int32, final map[NodeID]int32) {
+// doNotBring says that the COPYs don't bring something.
+func (m *metadataOf) doNotBring() string {
+	if len(m.copies) > 1 {
+		return "those steps do not bring"
+	}
+	return fmt.Sprintf("layer %d does not bring", m.copies[0].layer)
+}
+
+// made records the final state of something that a COPY made.
+func (m *metadataOf) made(c *copied, i int32, final map[NodeID]int32) {
 	t := m.x.t
 	v := &t.versions[i]
-	if v.change == Removed || v.kind == source.Dir && (t.existed(i) || v.flags&implied != 0) {
+	if v.change == Removed || v.kind == source.Dir && (t.existed(i) || v.flags&implied != 0 || slices.Contains(m.kept, v.node)) {
 		return
 	}
 	before, _ := t.attributes(i)
@@ -149,19 +222,19 @@ func (m *metadataOf) made(i int32, final map[NodeID]int32) {
 	if at, ok := final[v.node]; ok {
 		now, _ = t.attributes(at)
 	}
-	m.owner.add([2]int64{now.UID, now.GID})
+	c.owner.add([2]int64{now.UID, now.GID})
 	if v.kind == source.Symlink {
 		return
 	}
-	m.mode.add(now.Mode)
+	c.mode.add(now.Mode)
 	want := uint32(0o644)
 	if v.kind == source.Dir {
-		m.dirs = true
+		c.dirs = true
 		want = 0o755
 	} else if before.Mode&0o111 != 0 {
 		want = 0o755
 	}
-	m.symbolic = m.symbolic && now.Mode == want
+	c.symbolic = c.symbolic && now.Mode == want
 }
 
 // existed reports whether version i's layer found something at its path. COPY does not change a
@@ -171,31 +244,28 @@ func (t *Tree) existed(i int32) bool {
 	return i != first && t.versions[i-1].change != Removed
 }
 
-// flags returns the flags of COPY that replace the RUN.
-func (m *metadataOf) flags() (string, error) {
+// flags returns the flags of a COPY that replace the RUN; "" if none are needed.
+func (m *metadataOf) flags(c *copied) (string, error) {
 	var flags []string
-	if m.changed&ownerChanged != 0 {
-		owner := m.owner.text(ownerText)
+	if c.changed&ownerChanged != 0 {
+		owner := c.owner.text(ownerText)
 		if owner == "" {
-			return "", fmt.Errorf("not every file of the %s gets the same owner", m.word)
+			return "", fmt.Errorf("not every file of the %s gets the same owner", c.word)
 		}
 		flags = append(flags, "--chown"+owner)
 	}
-	if m.changed&modeChanged != 0 {
-		mode := m.mode.text(human.Permissions)
+	if c.changed&modeChanged != 0 {
+		mode := c.mode.text(human.Permissions)
 		switch {
-		case !m.x.newBuilder(m.from):
-			return "", fmt.Errorf("%s --chmod needs BuildKit, and nothing shows that BuildKit built the image", m.word)
-		case mode != "" && (!m.dirs || m.mode.value == 0o755):
+		case !m.x.newBuilder(c.layer):
+			return "", fmt.Errorf("%s --chmod needs BuildKit, and nothing shows that BuildKit built the image", c.word)
+		case mode != "" && (!c.dirs || c.mode.value == 0o755):
 			flags = append(flags, "--chmod"+mode)
-		case m.symbolic && !m.dirs && m.x.file.Knows(symbolicSince):
+		case c.symbolic && !c.dirs && m.x.file.Knows(symbolicSince):
 			flags = append(flags, "--chmod=u=rwX,go=rX")
 		default:
-			return "", fmt.Errorf("not every file of the %s gets the same mode", m.word)
+			return "", fmt.Errorf("not every file of the %s gets the same mode", c.word)
 		}
-	}
-	if len(flags) == 0 {
-		return "", errNotByEdit
 	}
 	return strings.Join(flags, " "), nil
 }

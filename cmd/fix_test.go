@@ -332,6 +332,51 @@ file app/lib/a 3000000 uid=1000 gid=1000
 	}
 }
 
+// TestFixSeveralCopies checks that several COPYs get the flag of a RUN that changes the files of all
+// of them, and that the RUN stays for directories above a target, which the classic builder leaves
+// to root.
+func TestFixSeveralCopies(t *testing.T) {
+	const image = `
+-- image app:1 linux/amd64 --
+step "/bin/sh -c #(nop) ADD file:4bf7a in / "
+step "COPY lib /srv/app/lib # buildkit"
+step "COPY bin /srv/app/bin # buildkit"
+step "RUN /bin/sh -c chown -R 1000:1000 /srv/app # buildkit"
+-- layer --
+dir srv mode=0755
+file usr/sh 5000 mode=0755
+-- layer --
+dir srv/app mode=0755
+dir srv/app/lib mode=0755
+file srv/app/lib/a 3000000
+-- layer --
+dir srv/app mode=0755
+dir srv/app/bin mode=0755
+file srv/app/bin/b 2000000
+-- layer --
+dir srv/app mode=0755 uid=1000 gid=1000
+dir srv/app/lib mode=0755 uid=1000 gid=1000
+file srv/app/lib/a 3000000 uid=1000 gid=1000
+dir srv/app/bin mode=0755 uid=1000 gid=1000
+file srv/app/bin/b 2000000 uid=1000 gid=1000
+`
+	const flags = "+COPY --chown=1000:1000 lib /srv/app/lib +COPY --chown=1000:1000 bin /srv/app/bin"
+	sum := strings.Repeat("e1", 32)
+	classic := strings.NewReplacer("COPY lib", "/bin/sh -c #(nop) COPY dir:"+sum+" in", "COPY bin", "/bin/sh -c #(nop) COPY dir:"+sum+" in",
+		"RUN /bin/sh", "/bin/sh", " # buildkit", "").Replace(image)
+	for _, test := range []struct{ name, image, want, not string }{
+		{"BuildKit", image, "-RUN chown -R 1000:1000 /srv/app " + flags, "+RUN"},
+		{"the classic builder", classic, flags + " +RUN chown 1000:1000 /srv/app", "+RUN chown 1000:1000 /srv/app /srv/app/"},
+	} {
+		inFolder(t, "docker-25", test.image)
+		write(t, "Dockerfile", []byte("FROM debian\nCOPY lib /srv/app/lib\nCOPY bin /srv/app/bin\nRUN chown -R 1000:1000 /srv/app\n"))
+		out := unwrapped(must(t, "fix", "app.tar", "--base", "1"))
+		if !strings.Contains(out, test.want) || strings.Contains(out, test.not) {
+			t.Errorf("%s: the output should have %q, and not %q:\n%s", test.name, test.want, test.not, out)
+		}
+	}
+}
+
 // TestFixSmall checks that the text promises with --choose all only the small fixes that it makes.
 func TestFixSmall(t *testing.T) {
 	inFolder(t, "docker-25", `
