@@ -182,20 +182,20 @@ func (e *editor) find(line int) (int, error) {
 
 // result joins the text and parses it again: an edit with an unreadable result is rejected.
 func (e *editor) result() ([]byte, error) {
-	var b strings.Builder
+	var lines []string
 	for i := range e.items {
 		it := &e.items[i]
-		for _, line := range it.before {
-			b.WriteString(line)
-		}
-		if it.dropped {
-			continue
-		}
-		for _, line := range it.lines {
-			b.WriteString(line)
+		lines = append(lines, it.before...)
+		if !it.dropped {
+			lines = append(lines, it.lines...)
 		}
 	}
-	for _, line := range e.tail {
+	lines = append(lines, e.tail...)
+	var b strings.Builder
+	for i, line := range lines {
+		if i < len(lines)-1 && ending(line) == "" { // it was the last one
+			line += e.newline(line)
+		}
 		b.WriteString(line)
 	}
 	text := []byte(b.String())

@@ -108,7 +108,11 @@ func TestEdits(t *testing.T) {
 				if err != nil {
 					t.Fatal(form, err)
 				}
-				if got, err := d.Edited(editsIn(t, string(edits))); err != nil || !bytes.Equal(got, f(want)) {
+				got, err := d.Edited(editsIn(t, string(edits)))
+				if strings.Contains(form, "no end") { // another instruction may be the last one now
+					got = bytes.TrimRight(got, "\r\n")
+				}
+				if err != nil || !bytes.Equal(got, f(want)) {
 					t.Errorf("%s: %v\n%q\nnot\n%q", form, err, got, f(want))
 				}
 			}

@@ -1,0 +1,4 @@
+FROM debian
+RUN a
+LABEL a=b
+RUN b
