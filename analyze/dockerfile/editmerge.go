@@ -56,10 +56,10 @@ func (e *editor) merge(from, until int) error {
 				return because("the RUNs on lines %d and %d have different flags", runs[0].in.first, it.in.first)
 			}
 		}
-		if part.script != parts[0].script && i > 0 {
-			return because("of the RUNs on lines %d and %d one is a here-document and the other isn't", runs[0].in.first, it.in.first)
-		}
 		parts[i] = part
+	}
+	if err := e.allScripts(runs, parts); err != nil {
+		return err
 	}
 	errexit, ok := posixShell(runs[0].in.shell)
 	if !ok {
@@ -357,6 +357,90 @@ func commandAt(line string, escape byte, first bool) (int, bool) {
 	return at, at < len(line) && strings.TrimSpace(line[at:]) != string(escape)
 }
 
+// allScripts makes here-documents of all RUNs if some of them are.
+func (e *editor) allScripts(runs []*item, parts []runPart) error {
+	script := func(p runPart) bool { return p.script }
+	like := slices.IndexFunc(parts, script)
+	if like < 0 {
+		return nil
+	}
+	for i := range parts {
+		if parts[i].script {
+			continue
+		}
+		if err := e.toScript(runs[i], runs[like], parts[i].command); err != nil {
+			return err
+		}
+		parts[i].script = true
+	}
+	return nil
+}
+
+// toScript makes a here-document of a plain RUN, with the delimiter of another RUN. Lines stay
+// lines: the shell joins continued ones as the builder did, except in quotes.
+func (e *editor) toScript(it, like *item, c *command) error {
+	_, name, chomp := scriptHead(like)
+	if chomp {
+		return because("the here-document on line %d leaves out tabs, and the RUN on line %d is none", like.in.first, it.in.first)
+	}
+	lead := 0 // first line of the command
+	at, done := commandAt(body(it.lines[0]), e.d.escape, true)
+	for !done && lead < len(it.lines)-1 {
+		lead++
+		at, done = commandAt(body(it.lines[lead]), e.d.escape, false)
+	}
+	p := parser{escape: e.d.escape}
+	end := e.newline(it.lines[0])
+	var script []string
+	for i, line := range it.lines[lead:] {
+		line = body(line)
+		if i == 0 {
+			line = line[at:]
+		} else if trimmed := strings.TrimSpace(line); trimmed == "" || trimmed[0] == '#' {
+			continue
+		}
+		if rest, more := p.continued(line); more {
+			line = strings.TrimRight(rest, " \t") + " \\"
+		}
+		if line == name {
+			return because("the RUN on line %d has a line %s", it.in.first, name)
+		}
+		script = append(script, line+end)
+	}
+	same, err := readCommand(strings.Join(script, ""))
+	if err != nil || printed(same.stmts) == "" || printed(same.stmts) != printed(c.stmts) {
+		return because("the RUN on line %d reads differently in a here-document", it.in.first)
+	}
+	wordEnd, err := it.wordEnd()
+	if err != nil {
+		return err
+	}
+	head := it.lines[0][:wordEnd] + " "
+	if flags := e.flags(it); flags != "" {
+		head += flags + " "
+	}
+	_, delimiter, _ := strings.Cut(body(strings.Join(like.lines[:1], "")), "<<")
+	if delimiter == "" {
+		return because("the here-document on line %d begins on a later line", like.in.first)
+	}
+	last := it.lines[len(it.lines)-1]
+	it.lines = append(append([]string{head + "<<" + strings.TrimSpace(delimiter) + end}, script...), name+ending(last))
+	return nil
+}
+
+// printed formats a shell text on one line, for comparison.
+func printed(stmts []*syntax.Stmt) string {
+	var b strings.Builder
+	printer := syntax.NewPrinter(syntax.SingleLine(true))
+	for _, s := range stmts {
+		if printer.Print(&b, s) != nil {
+			return ""
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
 // joinScripts makes one here-document of several.
 func (e *editor) joinScripts(runs []*item, frames []frame) error {
 	first := runs[0]
@@ -377,6 +461,13 @@ func (e *editor) joinScripts(runs []*item, frames []frame) error {
 			lines[len(lines)-1] = withoutSemicolon(body(lines[len(lines)-1])) + " " + open + end
 		} else if open != "" {
 			lines = append(lines, open+end)
+		}
+		if i > 0 {
+			for _, line := range it.before { // a shell's comments now
+				if strings.TrimSpace(line) != "" {
+					lines = append(lines, line)
+				}
+			}
 		}
 		for _, line := range it.lines[at : len(it.lines)-1] {
 			if i > 0 && own != name && strings.TrimRight(body(line), "\r") == name {

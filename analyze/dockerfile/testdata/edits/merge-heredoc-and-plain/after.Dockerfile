@@ -1,0 +1,5 @@
+FROM debian
+RUN <<EOF
+a &&
+b
+EOF

@@ -1,0 +1,6 @@
+FROM debian
+RUN <<EOF
+a
+EOF
+RUN echo 'b\
+c' > /d
