@@ -122,6 +122,7 @@ func TestLines(t *testing.T) {
 		{"an instruction that left no entry", "FROM x\nARG A\nRUN one\n", []string{"base", "/bin/sh -c one"}, "- 3"},
 		{"relative destination", "FROM x\nWORKDIR /srv\nCOPY . app\nADD f .\n", []string{"WORKDIR /srv", "/bin/sh -c #(nop) COPY dir:" + sum + " in /srv/app ", "/bin/sh -c #(nop) ADD file:" + sum + " in /srv "}, "2 3 4"},
 		{"a variable in a target, classic builder", "FROM x\nARG V=1\nCOPY f ${D}/a-$V\nRUN one\n", []string{"RUN /bin/sh -c base", "ARG V=1", "/bin/sh -c #(nop) COPY file:" + sum + " in /srv/a-1 ", "RUN /bin/sh -c one"}, "- 2 3 4"},
+		{"the exec form, classic builder", "FROM x\nRUN [\"bash\", \"-c\", \"rm /a\"]\nARG A=1\nRUN [\"bash\", \"-c\", \"rm /b\"]\n", []string{"bash -c rm /a", "/bin/sh -c #(nop)  ARG A=1", "|1 A=1 bash -c rm /b "}, "2 3 4?"},
 		{"variables in braces", "FROM x\nENV D=${P:-/opt}/t-$V\nRUN one\nCOPY f ${D}/f\nCOPY f ${D}/g\n", []string{"ENV D=/opt/t-1", "RUN /bin/sh -c one", "COPY f /opt/t-1/f # buildkit", "COPY f /opt/t-1/g # buildkit"}, "2? 3 4 5"},
 		{"a variable in another target", "FROM x\nARG V=1\nCOPY f ${D}/a-$V\nRUN one\n", []string{"ARG V=1", "/bin/sh -c #(nop) COPY file:" + sum + " in /srv/b ", "RUN /bin/sh -c one"}, "2 3? 4"},
 		{"a variable in one of two targets", "FROM x\nARG V=1\nCOPY f $V\nCOPY g $V\nRUN one\n", []string{"ARG V=1", "COPY f 1 # buildkit", "RUN /bin/sh -c one"}, "2 3? 5"},

@@ -19,6 +19,7 @@ type stepText struct {
 	tokens []uint64 // sorted hashes of its words
 	dest   string   // for COPY and ADD
 	summed bool     // only checksums of the sources are known
+	exec   bool     // a RUN in the exec form; in the history, it may be one
 	pieces []string // of its text, between variables; nil without variables
 }
 
@@ -39,7 +40,7 @@ func (in *instruction) text() stepText {
 		}
 		whole := b.String()
 		t.forms = append(t.forms, squeeze(whole), squeeze(in.shell+" "+whole))
-		if isExec {
+		if t.exec = isExec; isExec {
 			t.forms = append(t.forms, squeeze(whole[len(shellPrefix.FindString(whole)):])) // as Instruction does
 		}
 		if len(in.docs) == 1 {
@@ -72,6 +73,9 @@ func (in *instruction) text() stepText {
 func recorded(command string) stepText {
 	word, args := cutWord(Instruction(command))
 	t := stepText{word: strings.ToUpper(word)}
+	if word != "" && restorerOf(t.word) == nil { // the classic builder's record of the exec form
+		t.word, args, t.exec = "RUN", command, true
+	}
 	switch t.word {
 	case "RUN":
 		t.forms = []string{squeeze(args)}
@@ -99,7 +103,7 @@ const (
 // likeness returns the likeness of an instruction and a history entry: 1 for equal texts, 0 if
 // they can't match.
 func likeness(in, h *stepText) float64 {
-	if in.word != h.word || h.word == "" {
+	if in.word != h.word || h.word == "" || h.exec && !in.exec {
 		return 0
 	}
 	if h.summed {
