@@ -101,7 +101,7 @@ func TestLines(t *testing.T) {
 				"debian", "ARG V=1", "RUN |1 V=1 /bin/sh -c a &&     b $V # buildkit", "COPY --chown=1:1 f g /srv/ # buildkit",
 				"RUN |1 V=1 /bin/x y # buildkit", "EXPOSE map[80/tcp:{}]", `CMD ["/bin/sh" "-c" "serve it"]`,
 			},
-			"- 2 3 5 6? 7? 8",
+			"- 2 3 5 6? 7 8",
 		},
 		{
 			"BuildKit, here-documents and SHELL",

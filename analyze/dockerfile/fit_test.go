@@ -23,6 +23,7 @@ func TestFits(t *testing.T) {
 		{"no base", strings.Replace(text, "debian:12", "scratch", 1), strings.TrimPrefix(buildkit, base+"|"), ""},
 		{"a variable", strings.Replace(text, "make install", "make $WHAT", 1), buildkit, "another text on line 5 than the image's step RUN make && make install"},
 		{"a shell in the exec form", strings.Replace(text, "make && make install", `["/bin/sh", "-c", "make && make install"]`, 1), buildkit, ""},
+		{"ports", "FROM debian:12\nCOPY . .\nEXPOSE 80 53/udp\nEXPOSE 90\n", base + "|COPY . . # buildkit|EXPOSE [80/tcp 53/udp] -|EXPOSE map[90/tcp:{}] -", ""},
 		{"triggers", strings.Replace(text, "USER app\n", "ONBUILD RUN a\nONBUILD RUN b\nONBUILD RUN c\n", 1), strings.Replace(buildkit, "|USER app -", "", 1), ""},
 		{"a label more, by the build's flag", text, buildkit + "|LABEL commit=9f3c -", ""},
 		{"another command in the end", strings.Replace(text, `["app"]`, `["app", "-v"]`, 1), buildkit, ""},

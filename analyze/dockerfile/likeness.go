@@ -56,6 +56,8 @@ func (in *instruction) text() stepText {
 		if len(words) > 0 {
 			t.dest = words[len(words)-1]
 		}
+	case "EXPOSE":
+		args = ports(args)
 	case "CMD", "ENTRYPOINT":
 		if !isExec && args != "" {
 			args = "/bin/sh -c " + args
@@ -88,6 +90,8 @@ func recorded(command string) stepText {
 			t.dest = words[len(words)-1]
 		}
 		t.summed = copiedSum.MatchString(args)
+	case "EXPOSE":
+		args = ports(args)
 	}
 	t.forms = []string{plain(args)}
 	t.tokens = tokens(plain(args))
@@ -164,6 +168,25 @@ func fills(parts []string, text string) bool {
 		rest = rest[i+len(part):]
 	}
 	return rest == ""
+}
+
+// ports returns the ports of an EXPOSE, sorted, because builders record them in several notations:
+// "53/udp 80/tcp" for "80 53/udp", "map[53/udp:{} 80/tcp:{}]" or "[80/tcp 53/udp]". A text with
+// variables stays as it is.
+func ports(args string) string {
+	if strings.Contains(args, "$") {
+		return args
+	}
+	var all []string
+	for _, at := range port.FindAllStringSubmatchIndex(args, -1) {
+		p := args[at[0]:at[1]]
+		if !strings.Contains(p, "/") {
+			p += "/tcp"
+		}
+		all = append(all, p)
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
 
 // squeeze replaces each run of white space with one blank.
