@@ -136,6 +136,9 @@ func (x *fixer) leaveOut(e *edition, c class, rule *cacheRule, layer, last int) 
 		return err
 	}
 	if last > layer {
+		if err := x.keepsLinks(LayerRange{layer, last}); err != nil {
+			return err
+		}
 		e.edits = append(e.edits, dockerfile.Edit{Kind: dockerfile.MergeRuns, Line: line, Until: until})
 		e.change.merge = append(e.change.merge, LayerRange{layer, last})
 	}

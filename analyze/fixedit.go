@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/peelhq/peel/analyze/dockerfile"
+	"github.com/peelhq/peel/internal/lazy"
+	"github.com/peelhq/peel/source"
 )
 
 // line returns the first Dockerfile line of the step that made a layer.
@@ -51,6 +53,9 @@ func (x *fixer) mergeRuns(carriers []int, by int) (*edition, error) {
 		}
 		line, err := x.line(from)
 		if err == nil {
+			err = x.keepsLinks(LayerRange{from, by})
+		}
+		if err == nil {
 			var e *edition
 			e, err = x.made(change{merge: []LayerRange{{from, by}}, gone: -1}, dockerfile.Edit{Kind: dockerfile.MergeRuns, Line: line, Until: until})
 			if err == nil {
@@ -65,6 +70,41 @@ func (x *fixer) mergeRuns(carriers []int, by int) (*edition, error) {
 		first = errNotByEdit
 	}
 	return nil, first
+}
+
+// makesLinks matches steps that make hard links.
+var makesLinks = lazy.New(`\bln\s+(?:-[a-rt-zA-Z]+\s+)*[^-\s]|\bcp\s+(?:-\S+\s+)*(?:-[a-zA-Z]*l|--link\b)`)
+
+// keepsLinks says why the steps of a range may not run in one layer, or returns nil: one of them
+// changes a file under one of its names. With a layer in between, that leaves the other names as
+// they are, because the file is copied up; in one layer, it would change all of them.
+func (x *fixer) keepsLinks(r LayerRange) error {
+	t := x.t
+	for layer := r.From + 1; layer <= r.To; layer++ {
+		for _, i := range x.versionsOf(layer) {
+			v := &t.versions[i]
+			first, _ := t.versionRange(v.node)
+			if v.kind != source.File || v.change == Removed || i == first {
+				continue
+			}
+			before := &t.versions[i-1]
+			if int(before.layer) < r.From {
+				continue
+			}
+			if before.inode < 0 || len(t.shared[before.inode]) == 0 { // BuildKit leaves out the unchanged name
+				if makesLinks.MatchString(x.ad.step(int(before.layer)).text) {
+					return fmt.Errorf("in one step, the change of %s could also change a hard link to it", t.pathText(v.node))
+				}
+				continue
+			}
+			for _, o := range t.shared[before.inode] {
+				if o >= 0 && o != i-1 && t.at(t.versions[o].node, r.To) == o {
+					return fmt.Errorf("in one step, the change of %s would also change its hard link %s", t.pathText(v.node), t.pathText(t.versions[o].node))
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // nothingRuns reports whether no command runs between the steps of two layers.

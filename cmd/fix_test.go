@@ -533,3 +533,34 @@ file app 3000000 mode=0755
 		}
 	}
 }
+
+// TestFixKeepsLinks checks that peel doesn't merge steps if one of them changes one of the names
+// that another gave a file: in one layer, all names would change.
+func TestFixKeepsLinks(t *testing.T) {
+	const image = `
+-- image app:1 linux/amd64 --
+step "/bin/sh -c #(nop) ADD file:4bf7a in / "
+step "RUN /bin/sh -c LINK # buildkit"
+step "RUN /bin/sh -c chmod 700 /b && rm /c # buildkit"
+-- layer --
+file a 2000000
+-- layer --
+LINKED
+file c 3000000
+-- layer --
+file b 2000000 mode=0700
+file .wh.c 0
+`
+	for _, test := range []struct{ name, step, linked, want string }{
+		{"a hard link", "make && ln /a /b", "file a 2000000\nhardlink b -> a", "in one step, the change of /b would also change its hard link /a"},
+		{"a hard link, by BuildKit", "make && ln -f /a /b", "file b 2000000", "in one step, the change of /b could also change a hard link to it"},
+		{"a copy", "make && cp -p /a /b", "file b 2000000", "+RUN make && cp -p /a /b \\ + && chmod 700 /b && rm /c"},
+		{"a symbolic link to it", "make && ln -sf /b /d", "file b 2000000", "+RUN make && ln -sf /b /d \\ + && chmod 700 /b && rm /c"},
+	} {
+		inFolder(t, "docker-25", strings.NewReplacer("LINKED", test.linked, "LINK", test.step).Replace(image))
+		write(t, "Dockerfile", []byte("FROM debian\nRUN "+test.step+"\nRUN chmod 700 /b && rm /c\n"))
+		if out := unwrapped(must(t, "fix", "app.tar", "--base", "1")); !strings.Contains(out, test.want) {
+			t.Errorf("%s: the output lacks %q:\n%s", test.name, test.want, out)
+		}
+	}
+}
