@@ -35,7 +35,7 @@ func assembled(ctx context.Context, im *source.Image, opts Options) (*Analysis, 
 // fitting returns the first Dockerfile that the image was built from, or nil.
 func fitting(im *source.Image, files []*dockerfile.File) *dockerfile.File {
 	for _, d := range files {
-		if dockerfile.Fits(im, d) {
+		if d = dockerfile.For(im, d); dockerfile.Fits(im, d) {
 			return d
 		}
 	}

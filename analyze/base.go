@@ -130,8 +130,11 @@ func baseAtOnce(im *source.Image, opts Options) (_ Base, final bool, err error) 
 // in the history: the steps below them belong to the base.
 func guessedBase(im *source.Image, files []*dockerfile.File) Base {
 	for _, d := range files {
-		if im.Provenance != nil || !dockerfile.Fits(im, d) {
+		if im.Provenance != nil {
 			continue // provenance names lines of the base's layers too
+		}
+		if d = dockerfile.For(im, d); !dockerfile.Fits(im, d) {
+			continue
 		}
 		own := slices.IndexFunc(dockerfile.Lines(im, d), func(l *dockerfile.Line) bool { return l != nil })
 		switch name := d.Base(im.Platform); {

@@ -109,8 +109,8 @@ func (a *app) nearbyFiles() []buildFile {
 // builtFrom returns the one of these Dockerfiles that an image was built from, or nil.
 func builtFrom(an *analyze.Analysis, files []buildFile) *dockerfile.File {
 	for _, f := range files {
-		if f.sure || dockerfile.Fits(an.Image, f.File) {
-			return f.File
+		if d := dockerfile.For(an.Image, f.File); f.sure || dockerfile.Fits(an.Image, d) {
+			return d
 		}
 	}
 	return nil

@@ -523,6 +523,7 @@ file app 3000000 mode=0755
 	const file = "FROM debian\nRUN make\nRUN chmod 755 /app\n"
 	for _, test := range []struct{ name, text, want string }{
 		{"its own", file, ""},
+		{"its own, with another stage after it", strings.Replace(file, "debian", "debian AS dev", 1) + "FROM alpine\nRUN apk add curl\n", ""},
 		{"a step more", strings.Replace(file, "RUN chmod", "RUN make check\nRUN chmod", 1), "peel: Dockerfile may not be the Dockerfile of this image, so check the patch: it has a step on line 3 that the image's history doesn't have: RUN make check\n"},
 		{"another one", "FROM debian\nCOPY . .\n", "a step on line 2 that the image's history doesn't have: COPY . .\n"},
 	} {

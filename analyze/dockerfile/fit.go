@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/peelhq/peel/source"
 )
@@ -20,13 +21,41 @@ const (
 )
 
 // Fits reports whether an image was built from d in its current state, as far as its provenance
-// or else its history shows. Every step of d that makes a layer must be in the history, in order,
+// or else its history shows. Of several stages, it asks for the one that For chose, else the last. Every step of d that makes a layer must be in the history, in order,
 // and after the first of them the history must have no other step that makes a layer. A
 // Dockerfile of another image, or one that changed much since the build, does not fit: its lines
 // would be wrong.
 func Fits(im *source.Image, d *File) bool {
 	_, ok := Misfit(im, d)
 	return !ok
+}
+
+// mostTried is the maximum number of instructions, of all stages together, after which For tries no
+// further stage.
+const mostTried = 2000
+
+// For returns d with the stage that the image was built from: the last one or, if that doesn't
+// fit, the last that does, because docker build --target may have named it. Variables in FROM have
+// their defaults, if d then fits. If no stage fits, it returns d with the last stage.
+func For(im *source.Image, d *File) *File {
+	values := []map[string]string{nil}
+	if slices.ContainsFunc(d.stages, func(s stage) bool { return strings.Contains(s.from, "$") }) {
+		values = []map[string]string{d.arguments(im.Platform), {}}
+	}
+	tried := 0
+	for last := len(d.stages) - 1; last >= 0; last-- {
+		for _, vars := range values {
+			it := *d
+			it.last, it.vars = last, vars
+			if Fits(im, &it) {
+				return &it
+			}
+			if tried += 1 + len(it.final()); tried > mostTried {
+				return d
+			}
+		}
+	}
+	return d
 }
 
 // Misfit returns why an image was not built from d in its current state, in words that follow the

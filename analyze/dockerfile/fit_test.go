@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,13 +47,7 @@ func TestFits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			im := &source.Image{}
-			for step := range strings.SplitSeq(c.history, "|") {
-				command, empty := strings.CutSuffix(step, " -")
-				if step != "" {
-					im.History = append(im.History, source.Step{Command: command, Empty: empty})
-				}
-			}
+			im := imageWith(c.history)
 			why, misfit := Misfit(im, d)
 			if misfit != (c.why != "") || !strings.Contains(why, c.why) {
 				t.Errorf("the reason is %q, %t, want %q", why, misfit, c.why)
@@ -70,5 +65,104 @@ func TestFits(t *testing.T) {
 	im := &source.Image{Provenance: &source.Provenance{Files: []source.BuildFile{{Name: "Dockerfile", Text: []byte(text)}}}}
 	if !Fits(im, d) {
 		t.Error("the Dockerfile doesn't fit its own provenance")
+	}
+}
+
+// imageWith returns an image with a history: steps separated by bars, with " -" after those that
+// made no layer.
+func imageWith(history string) *source.Image {
+	im := &source.Image{Platform: "linux/arm64"}
+	for step := range strings.SplitSeq(history, "|") {
+		command, empty := strings.CutSuffix(step, " -")
+		if step != "" {
+			im.History = append(im.History, source.Step{Command: command, Empty: empty})
+			if !empty {
+				im.Layers = append(im.Layers, &source.Layer{})
+			}
+		}
+	}
+	return im
+}
+
+// TestFor checks which stage is the image's, and that its own lines and base count.
+func TestFor(t *testing.T) {
+	const text = `ARG VARIANT=slim
+FROM debian:12 AS common
+RUN one
+FROM common AS slim
+RUN two
+FROM alpine:3 AS base-arm64
+RUN three
+FROM base-arm64 AS base-amd64
+FROM ${VARIANT} AS dev
+RUN four
+FROM base-$TARGETARCH AS fast
+RUN five
+FROM $OTHER AS odd
+RUN six
+FROM common
+RUN seven
+`
+	run := func(names ...string) string {
+		steps := []string{"# debian.sh"}
+		for _, n := range names {
+			steps = append(steps, "RUN /bin/sh -c "+n+" # buildkit")
+		}
+		return strings.Join(steps, "|")
+	}
+	for _, c := range []struct {
+		name, history string
+		base          string
+		from          int   // line of the base's FROM
+		lines         []int // of each layer; 0 if unknown
+	}{
+		{"the last stage", run("one", "seven"), "debian:12", 2, []int{0, 3, 16}},
+		{"a stage in the middle", run("one", "two"), "debian:12", 2, []int{0, 3, 5}},
+		{"on a variable with a default", run("one", "two", "four"), "debian:12", 2, []int{0, 3, 5, 10}},
+		{"on a variable with another value", run("any", "four"), "", 9, []int{0, 0, 10}},
+		{"on the builder's variable", run("three", "five"), "alpine:3", 6, []int{0, 7, 12}},
+		{"on a variable without a value", run("any", "six"), "", 13, []int{0, 0, 14}},
+		{"none", run("one", "eight"), "debian:12", 2, []int{0, 3, 16}}, // the likeliest line
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, err := Parse("Dockerfile", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			im := imageWith(c.history)
+			d = For(im, d)
+			if got := d.BaseLine(); got != c.from {
+				t.Errorf("got the FROM on line %d, want %d", got, c.from)
+			}
+			if got := d.Base(im.Platform); got != c.base {
+				t.Errorf("got base %q, want %q", got, c.base)
+			}
+			var lines []int
+			for _, l := range Lines(im, d) {
+				if l == nil {
+					lines = append(lines, 0)
+				} else {
+					lines = append(lines, l.First)
+				}
+			}
+			if !slices.Equal(lines, c.lines) {
+				t.Errorf("got lines %v, want %v", lines, c.lines)
+			}
+			if Fits(im, d) != (c.name != "none") {
+				t.Errorf("it fits: %t", Fits(im, d))
+			}
+		})
+	}
+}
+
+// TestForManyStages checks that a Dockerfile with many stages isn't tried stage by stage without
+// end.
+func TestForManyStages(t *testing.T) {
+	d, err := Parse("Dockerfile", []byte(strings.Repeat("FROM a AS b\nRUN x\n", maxInstructions/2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := For(imageWith("RUN y"), d); got != d {
+		t.Error("a stage fits")
 	}
 }

@@ -13,13 +13,16 @@ const Scratch = "scratch"
 // contains another one twice doubles each time.
 const maxName = 4096
 
-// Base returns the base image of the last stage, through earlier stages: "python:3.12", or
+// Base returns the base image of the image's stage, through earlier stages: "python:3.12", or
 // Scratch. Variables have the defaults from ARGs before the first FROM; platform, "linux/amd64",
 // is used for the builder's own variables. It returns "" if a variable has no default. Source:
 // the Dockerfile reference, "Understand how ARG and FROM interact".
 func (d *File) Base(platform string) string {
-	args := d.arguments(platform)
-	for at := len(d.stages) - 1; ; {
+	args := d.vars
+	if args == nil {
+		args = d.arguments(platform)
+	}
+	for at := d.last; ; {
 		name, ok := replaced(unquoted(d.stages[at].from), args, d.escape)
 		if !ok || name == "" {
 			return ""

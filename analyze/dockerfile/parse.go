@@ -25,6 +25,9 @@ type File struct {
 	stages []stage
 	args   []string // arguments of each ARG before the first FROM
 	escape byte
+
+	last int               // index of the stage of the image: see For
+	vars map[string]string // values of variables in FROM, if For has chosen them
 }
 
 // A stage is a FROM and the instructions up to the next one.
@@ -86,6 +89,7 @@ func (d *File) add(in instruction) error {
 		if len(words) == 3 && strings.EqualFold(words[1], "AS") {
 			s.name = strings.ToLower(words[2])
 		}
+		d.last = len(d.stages)
 		d.stages = append(d.stages, s)
 		return nil
 	}
@@ -107,11 +111,11 @@ func (d *File) add(in instruction) error {
 	return nil
 }
 
-// final returns the instructions of the last stage, in order: first those of the stage that it is
-// built on, including its ONBUILD triggers.
+// final returns the instructions of the image's stage, in order: first those of the stage that it
+// is built on, including its ONBUILD triggers.
 func (d *File) final() []instruction {
 	var chain []*stage
-	for at := len(d.stages) - 1; at >= 0; at = d.stageBefore(at, d.stages[at].from) {
+	for at := d.last; at >= 0; at = d.parent(at) {
 		chain = append(chain, &d.stages[at])
 	}
 	var steps, later []instruction
@@ -130,14 +134,22 @@ func (d *File) final() []instruction {
 	return steps
 }
 
-// BaseLine returns the line, 1-based, of the FROM with the base image of the last stage: see
+// BaseLine returns the line, 1-based, of the FROM with the base image of the image's stage: see
 // Base.
 func (d *File) BaseLine() int {
-	at := len(d.stages) - 1
-	for before := at; before >= 0; before = d.stageBefore(at, d.stages[at].from) {
+	at := d.last
+	for before := at; before >= 0; before = d.parent(at) {
 		at = before
 	}
 	return d.stages[at].first
+}
+
+// parent returns the index of the stage that a stage is built on, or -1.
+func (d *File) parent(at int) int {
+	if name, ok := replaced(unquoted(d.stages[at].from), d.vars, d.escape); ok {
+		return d.stageBefore(at, name)
+	}
+	return -1
 }
 
 // stageBefore returns the index of the stage with that name before stage at, or -1.

@@ -30,12 +30,13 @@ func (d *File) Uses(line int) []Use {
 		return nil
 	}
 	chain := map[int]bool{} // the stages of the image
-	for s := len(d.stages) - 1; s >= 0; s = d.stageBefore(s, d.stages[s].from) {
+	for s := d.last; s >= 0; s = d.parent(s) {
 		chain[s] = true
 	}
 	holds := map[int]bool{e.items[at].stage: true} // the stages with the files
 	for s := e.items[at].stage + 1; s < len(d.stages); s++ {
-		holds[s] = holds[d.stageBefore(s, d.stages[s].from)]
+		// A variable in FROM may name any earlier stage.
+		holds[s] = holds[d.parent(s)] || strings.Contains(d.stages[s].from, "$")
 	}
 	var uses []Use
 	for i := range e.items {

@@ -2,10 +2,12 @@ package dockerfile_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/peelhq/peel/analyze/dockerfile"
+	"github.com/peelhq/peel/source"
 )
 
 // TestUses checks which other instructions use the files of a stage.
@@ -51,5 +53,27 @@ RUN --mount=type=bind,from=builder,target=/m ls /m
 	}
 	if got := of(12); got != "" {
 		t.Errorf("the last stage has the uses\n%s", got)
+	}
+}
+
+// TestUsesOfOtherStages checks a stage on a variable, which may name any stage before it, and that
+// only the stages of the image don't count.
+func TestUsesOfOtherStages(t *testing.T) {
+	d, err := dockerfile.Parse("Dockerfile", []byte("FROM debian AS common\nCOPY app /app\nFROM $ANY\nRUN any\nFROM common AS dev\nRUN dev\nFROM common\nRUN last\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := func(d *dockerfile.File) (lines []int) {
+		for _, u := range d.Uses(2) {
+			lines = append(lines, u.Line)
+		}
+		return lines
+	}
+	if got := lines(d); !slices.Equal(got, []int{4, 6}) {
+		t.Errorf("got uses on lines %v, want 4 and 6", got)
+	}
+	im := &source.Image{History: []source.Step{{Command: "COPY app /app # buildkit"}, {Command: "RUN /bin/sh -c dev # buildkit"}}}
+	if got := lines(dockerfile.For(im, d)); !slices.Equal(got, []int{4, 8}) {
+		t.Errorf("with the stage dev: got uses on lines %v, want 4 and 8", got)
 	}
 }
