@@ -43,7 +43,7 @@ func For(im *source.Image, d *File) *File {
 		values = []map[string]string{d.arguments(im.Platform), {}}
 	}
 	tried := 0
-	for last := len(d.stages) - 1; last >= 0; last-- {
+	for last := range slices.Backward(d.stages) {
 		for _, vars := range values {
 			it := *d
 			it.last, it.vars = last, vars
