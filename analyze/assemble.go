@@ -35,8 +35,8 @@ func assembled(ctx context.Context, im *source.Image, opts Options) (*Analysis, 
 // fitting returns the first Dockerfile that the image was built from, or nil.
 func fitting(im *source.Image, files []*dockerfile.File) *dockerfile.File {
 	for _, d := range files {
-		if d = dockerfile.For(im, d); dockerfile.Fits(im, d) {
-			return d
+		if of, fits := dockerfile.For(im, d); fits {
+			return of
 		}
 	}
 	return nil

@@ -133,7 +133,8 @@ func guessedBase(im *source.Image, files []*dockerfile.File) Base {
 		if im.Provenance != nil {
 			continue // provenance names lines of the base's layers too
 		}
-		if d = dockerfile.For(im, d); !dockerfile.Fits(im, d) {
+		d, fits := dockerfile.For(im, d)
+		if !fits {
 			continue
 		}
 		own := slices.IndexFunc(dockerfile.Lines(im, d), func(l *dockerfile.Line) bool { return l != nil })

@@ -101,7 +101,8 @@ func lookForBase(ctx context.Context, im *source.Image, opts Options, guess Base
 		names = append(names, baseName{BaseAnnotations, name, false})
 	}
 	for _, d := range opts.Dockerfiles {
-		name := dockerfile.For(im, d).Base(im.Platform)
+		d, _ = dockerfile.For(im, d)
+		name := d.Base(im.Platform)
 		if name != dockerfile.Scratch && source.IsImageName(name) {
 			names = append(names, baseName{BaseDockerfile, name, true})
 		}

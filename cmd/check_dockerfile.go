@@ -109,7 +109,7 @@ func (a *app) nearbyFiles() []buildFile {
 // builtFrom returns the one of these Dockerfiles that an image was built from, or nil.
 func builtFrom(an *analyze.Analysis, files []buildFile) *dockerfile.File {
 	for _, f := range files {
-		if d := dockerfile.For(an.Image, f.File); f.sure || dockerfile.Fits(an.Image, d) {
+		if d, fits := dockerfile.For(an.Image, f.File); f.sure || fits {
 			return d
 		}
 	}

@@ -36,8 +36,8 @@ const mostTried = 2000
 
 // For returns d with the stage that the image was built from: the last one or, if that doesn't
 // fit, the last that does, because docker build --target may have named it. Variables in FROM have
-// their defaults, if d then fits. If no stage fits, it returns d with the last stage.
-func For(im *source.Image, d *File) *File {
+// their defaults, if d then fits. If no stage fits, it returns d with the last stage, and false.
+func For(im *source.Image, d *File) (of *File, fits bool) {
 	values := []map[string]string{nil}
 	if slices.ContainsFunc(d.stages, func(s stage) bool { return strings.Contains(s.from, "$") }) {
 		values = []map[string]string{d.arguments(im.Platform), {}}
@@ -48,14 +48,14 @@ func For(im *source.Image, d *File) *File {
 			it := *d
 			it.last, it.vars = last, vars
 			if Fits(im, &it) {
-				return &it
+				return &it, true
 			}
 			if tried += 1 + len(it.final()); tried > mostTried {
-				return d
+				return d, false
 			}
 		}
 	}
-	return d
+	return d, false
 }
 
 // Misfit returns why an image was not built from d in its current state, in words that follow the

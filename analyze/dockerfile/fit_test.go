@@ -130,7 +130,7 @@ RUN seven
 				t.Fatal(err)
 			}
 			im := imageWith(c.history)
-			d = For(im, d)
+			d, fits := For(im, d)
 			if got := d.BaseLine(); got != c.from {
 				t.Errorf("got the FROM on line %d, want %d", got, c.from)
 			}
@@ -148,8 +148,8 @@ RUN seven
 			if !slices.Equal(lines, c.lines) {
 				t.Errorf("got lines %v, want %v", lines, c.lines)
 			}
-			if Fits(im, d) != (c.name != "none") {
-				t.Errorf("it fits: %t", Fits(im, d))
+			if fits != (c.name != "none") || Fits(im, d) != fits {
+				t.Errorf("it fits: %t, %t", fits, Fits(im, d))
 			}
 		})
 	}
@@ -162,7 +162,7 @@ func TestForManyStages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := For(imageWith("RUN y"), d); got != d {
+	if got, fits := For(imageWith("RUN y"), d); got != d || fits {
 		t.Error("a stage fits")
 	}
 }
